@@ -1,0 +1,121 @@
+"""Every error that a user can meet, in one tree.
+
+FeaturectlError                 exit code 1
+├── UsageError                  exit code 2: the words of the call are off
+├── SettingsError               a setting is missing or wrong
+├── ProjectError                a file of the project is wrong; names file and line
+│   ├── UnsupportedOnEngine     SQL that this engine cannot run with the same meaning
+│   └── MigrationChanged        a migration that already ran was edited
+├── LogError                    the event log could not be read or written
+├── SourceError                 a producer's source (API, file) did not deliver
+├── EngineError                 the engine refused or failed
+│   └── EngineBusy              another process holds the engine for writing
+├── CheckFailed                 a check, a test or a comparison did not hold
+└── MissingExtra                an optional dependency is not installed
+
+Foreign exceptions are mapped to these where the foreign library is called; the command line
+catches `FeaturectlError` in one place and anything else is a bug.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CheckFailed",
+    "EngineBusy",
+    "EngineError",
+    "FeaturectlError",
+    "LogError",
+    "MigrationChanged",
+    "MissingExtra",
+    "ProjectError",
+    "SettingsError",
+    "SourceError",
+    "UnsupportedOnEngine",
+    "UsageError",
+]
+
+
+class FeaturectlError(Exception):
+    """Root of all errors with a message for the user and a hint to act on."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(FeaturectlError):
+    """The call itself is wrong: a flag, an argument, a combination."""
+
+    exit_code = 2
+
+
+class SettingsError(FeaturectlError):
+    """A setting is missing or has a value that cannot be used."""
+
+
+class ProjectError(FeaturectlError):
+    """A file of the project is wrong. `file` and `line` (from 1) say where, if known."""
+
+    def __init__(
+        self, message: str, *, file: str | None = None, line: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        if self.file is None:
+            return self.message
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+class UnsupportedOnEngine(ProjectError):
+    """A construct that an engine cannot run with RisingWave's meaning. Never passed through silently."""
+
+    def __init__(
+        self,
+        construct: str,
+        *,
+        engine: str = "duckdb",
+        file: str | None = None,
+        line: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(f"{construct} is not supported on {engine}", file=file, line=line, hint=hint)
+        self.construct = construct
+        self.engine = engine
+
+
+class MigrationChanged(ProjectError):
+    """A migration that already ran differs from its file. Both checksums are in the message."""
+
+
+class LogError(FeaturectlError):
+    """The event log could not be read or written."""
+
+
+class SourceError(FeaturectlError):
+    """A producer's source did not deliver what it should: an API, a file."""
+
+
+class EngineError(FeaturectlError):
+    """The engine refused a statement or failed while running it."""
+
+
+class EngineBusy(EngineError):
+    """Another process writes to the engine. The message says who, since when."""
+
+
+class CheckFailed(FeaturectlError):
+    """A check, a unit test or a comparison did not hold."""
+
+
+class MissingExtra(FeaturectlError):
+    """An optional dependency is not installed; the hint says how to install it."""
