@@ -1,0 +1,234 @@
+"""Reads a project directory: renders `migrations/` and `sql/`, checks what can be checked without an engine."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+from pydantic import ValidationError
+
+from featurectl.errors import ProjectError
+from featurectl.project.analysis import Analyser, ViewAnalysis
+from featurectl.project.metadata import ViewMetadata
+from featurectl.project.model import FeatureView, Migration, Project
+from featurectl.project.rendering import Rendered, Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from featurectl.settings import Settings
+
+__all__ = ["load_project"]
+
+_VIEW_NAME = re.compile(r"[a-z_][a-z0-9_]*")
+_VERSIONED = re.compile(r".*_v\d+")
+_MIGRATION = re.compile(r"(\d{4,})_([A-Za-z0-9_]+)")
+
+
+@dataclass(frozen=True)
+class _Draft:
+    name: str
+    metadata: ViewMetadata
+    rendered: Rendered
+    analysis: ViewAnalysis
+
+
+def load_project(settings: Settings) -> Project:
+    """Read the project in `settings.project_dir`.
+
+    Raises ProjectError with file, line and reason: no project there, a template or SQL that is wrong, an unknown
+    reference, a cycle.
+    """
+    root = settings.project_dir
+    if not (root / "sql").is_dir():
+        raise ProjectError(
+            f"{root} is no featurectl project: it has no folder sql/",
+            hint="change into the project, give --project DIR, or make one with: featurectl init DIR",
+        )
+    renderer = Renderer(root, settings)
+    analyser = Analyser(settings.home_dir / "cache" / "analysis.json")
+    migrations = _load_migrations(root, renderer, analyser)
+    drafts = _load_views(root, renderer, analyser)
+    analyser.save()
+    views = _link(drafts, {name for m in migrations for name in m.creates})
+    return Project(root, root.name, views, migrations)
+
+
+def _load_migrations(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[Migration, ...]:
+    found: dict[str, Migration] = {}
+    for path in sorted((root / "migrations").glob("*.sql")):
+        file = path.relative_to(root).as_posix()
+        match = _MIGRATION.fullmatch(path.stem)
+        if match is None:
+            raise ProjectError(
+                "a migration's name starts with its number", file=file, hint="such as 0001_source_tables.sql"
+            )
+        if match[1] in found:
+            raise ProjectError(f"number {match[1]} is taken by {found[match[1]].file}", file=file)
+        rendered = renderer.render(path)
+        analysis = analyser.migration(rendered)
+        checksum = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+        found[match[1]] = Migration(
+            match[1], match[2], file, checksum, rendered, analysis.creates, analysis.source_tables
+        )
+    return tuple(found[number] for number in sorted(found))
+
+
+def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> dict[str, _Draft]:
+    drafts: dict[str, _Draft] = {}
+    for path in sorted((root / "sql").rglob("*.sql")):
+        if path.relative_to(root / "sql").parts[0] == "macros":
+            continue
+        draft = _load_view(path, renderer, analyser)
+        if draft.name in drafts:
+            raise ProjectError(
+                f"{draft.name} is defined twice, also in {drafts[draft.name].rendered.file}",
+                file=draft.rendered.file,
+            )
+        drafts[draft.name] = draft
+    return drafts
+
+
+def _load_view(path: Path, renderer: Renderer, analyser: Analyser) -> _Draft:
+    rendered = renderer.render(path)
+    name = path.stem
+    if not _VIEW_NAME.fullmatch(name) or _VERSIONED.fullmatch(name):
+        raise ProjectError(
+            f"{name!r} cannot name a view",
+            file=rendered.file,
+            hint="lower-case letters, digits and _; an ending such as _v2 is kept for versions",
+        )
+    metadata, body = _split_metadata(rendered)
+    analysis = analyser.view(body)
+    _check_columns(body.file, metadata, analysis)
+    return _Draft(name, metadata, body, analysis)
+
+
+def _split_metadata(rendered: Rendered) -> tuple[ViewMetadata, Rendered]:
+    text = rendered.text
+    start = len(text) - len(text.lstrip())
+    if not text.startswith("/*", start):
+        return ViewMetadata(), rendered
+    end = text.find("*/", start)
+    if end < 0:
+        raise ProjectError("the comment is never closed", file=rendered.file, line=rendered.source_line(1))
+    first_line = text.count("\n", 0, start) + 1
+    return _read_metadata(rendered, text[start + 2 : end], first_line), rendered.from_position(end + 2)
+
+
+def _read_metadata(rendered: Rendered, block: str, first_line: int) -> ViewMetadata:
+    try:
+        data = yaml.safe_load(block)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = rendered.source_line(first_line + (mark.line if mark else 0))
+        reason = getattr(error, "problem", None) or error
+        raise ProjectError(f"metadata: {reason}", file=rendered.file, line=line) from error
+    if data is None:
+        return ViewMetadata()
+    if not isinstance(data, dict):
+        raise ProjectError("metadata is not a YAML mapping", file=rendered.file, line=rendered.source_line(first_line))
+    try:
+        return ViewMetadata.model_validate(data)
+    except ValidationError as error:
+        raise _metadata_error(error, rendered, block, first_line) from None
+
+
+def _metadata_error(error: ValidationError, rendered: Rendered, block: str, first_line: int) -> ProjectError:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    key = str(problem["loc"][0]) if problem["loc"] else ""
+    lines = block.split("\n")
+    at = next((i for i, line in enumerate(lines) if line.startswith(f"{key}:")), 0)
+    known = list(ViewMetadata.model_fields)
+    hint = None
+    if problem["type"] == "extra_forbidden":
+        message = f"metadata: unknown key {key!r}"
+        hint = f"did you mean {_nearest(key, known)!r}? " if _nearest(key, known) else ""
+        hint += f"known: {', '.join(known)}"
+    else:
+        message = f"metadata: {key}: {problem['msg'].removeprefix('Value error, ')}"
+    return ProjectError(message, file=rendered.file, line=rendered.source_line(first_line + at), hint=hint)
+
+
+def _check_columns(file: str, metadata: ViewMetadata, analysis: ViewAnalysis) -> None:
+    if analysis.columns is None:
+        return
+    named = [*metadata.entity, *([metadata.event_time] if metadata.event_time else [])]
+    for column in named:
+        if column not in analysis.columns:
+            raise ProjectError(
+                f"metadata names the column {column!r}, which the query does not give",
+                file=file,
+                hint=f"it gives: {', '.join(analysis.columns)}",
+            )
+
+
+def _link(drafts: Mapping[str, _Draft], tables: set[str]) -> dict[str, FeatureView]:
+    """Check the references, order the views, and chain the fingerprints."""
+    for draft in drafts.values():
+        if draft.name in tables:
+            raise ProjectError(f"a migration already creates {draft.name}", file=draft.rendered.file)
+        for reference in draft.analysis.references:
+            if reference not in drafts and reference not in tables:
+                raise _unknown_reference(draft, reference, [*drafts, *tables])
+        rejects = draft.metadata.rejects
+        if rejects is not None and rejects not in tables:
+            raise _unknown_reference(draft, rejects, tables)
+    views: dict[str, FeatureView] = {}
+    for name in _ordered(drafts):
+        draft = drafts[name]
+        below = [(r, views[r].fingerprint if r in views else "table") for r in draft.analysis.references]
+        chained = hashlib.sha256(repr((draft.analysis.fingerprint, sorted(below))).encode()).hexdigest()
+        views[name] = FeatureView(
+            name,
+            draft.rendered.file,
+            draft.metadata,
+            draft.rendered,
+            draft.analysis.references,
+            draft.analysis.fingerprint,
+            chained,
+            draft.analysis.descriptions,
+        )
+    return views
+
+
+def _ordered(drafts: Mapping[str, _Draft]) -> list[str]:
+    """Dependency order, by name where there is a choice. Raises ProjectError on a cycle."""
+    order: list[str] = []
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            cycle = " → ".join([*path[path.index(name) :], name])
+            raise ProjectError(f"views read each other in a circle: {cycle}", file=drafts[name].rendered.file)
+        if name in done or name not in drafts:
+            return
+        for reference in sorted(drafts[name].analysis.references):
+            visit(reference, (*path, name))
+        done.add(name)
+        order.append(name)
+
+    for name in sorted(drafts):
+        visit(name, ())
+    return order
+
+
+def _unknown_reference(draft: _Draft, reference: str, known: Iterable[str]) -> ProjectError:
+    lines = draft.rendered.text.split("\n")
+    at = next((i for i, line in enumerate(lines, 1) if re.search(rf"\b{re.escape(reference)}\b", line)), 1)
+    near = _nearest(reference, known)
+    return ProjectError(
+        f"{reference} is neither a view nor a table that a migration creates",
+        file=draft.rendered.file,
+        line=draft.rendered.source_line(at),
+        hint=f"did you mean {near}?" if near else "add a view sql/…/NAME.sql or a migration that creates it",
+    )
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, list(known), 1)), None)
