@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["Chunk", "Event", "EventLog", "Record", "TopicWriter"]
+__all__ = ["MAX_EVENT_BYTES", "MAX_KEY_BYTES", "Chunk", "Event", "EventLog", "Record", "TopicWriter"]
+
+# Kafka's own default for a message. In base64 with its key a line stays under the 2,000,000 bytes that
+# DuckDB reads as one line unless told otherwise.
+MAX_EVENT_BYTES = 1 << 20
+MAX_KEY_BYTES = 1 << 16
 
 
 class Event(NamedTuple):
@@ -53,7 +58,11 @@ class TopicWriter(Protocol):
     """Appends to one topic. An event is acknowledged once `flush` (or `close`) returned without an error."""
 
     def append(self, events: Iterable[Event]) -> int:
-        """Take events over, in order, perhaps in a buffer; return how many."""
+        """Take events over, in order, perhaps in a buffer; return how many.
+
+        Raises LogError for an event over MAX_EVENT_BYTES or with a key over MAX_KEY_BYTES of UTF-8: those
+        before it are taken over, it and those after it are not.
+        """
         ...
 
     def flush(self) -> None:
@@ -87,11 +96,15 @@ class EventLog(Protocol):
         ...
 
     def read(self, topic: str, partition: int = 0, start: int = 0) -> Iterator[Record]:
-        """Complete records from offset `start` on, up to the end as it was at some moment after the call."""
+        """Complete records from offset `start` on, up to the end as it was at some moment after the call.
+
+        Raises LogError if `start` lies past the end: the log is not the one that the position is from.
+        """
         ...
 
-    def chunks(
-        self, topic: str, positions: Mapping[int, int], max_bytes: int = 256 << 20
-    ) -> Iterator[Chunk]:
-        """The records from `positions` (partition → offset, 0 where absent) to the end, in bulk."""
+    def chunks(self, topic: str, positions: Mapping[int, int], max_bytes: int = 256 << 20) -> Iterator[Chunk]:
+        """The records from `positions` (partition → offset, 0 where absent) to the end, in bulk.
+
+        Raises LogError as `read` does.
+        """
         ...

@@ -1,0 +1,31 @@
+"""The event log: topics of events with stable offsets. `open_log` gives the one that the settings name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from featurectl.errors import SettingsError
+from featurectl.log._base import MAX_EVENT_BYTES, MAX_KEY_BYTES, Chunk, Event, EventLog, Record, TopicWriter
+from featurectl.log.files import FileLog
+
+if TYPE_CHECKING:
+    from featurectl.settings import Settings
+
+__all__ = [
+    "MAX_EVENT_BYTES",
+    "MAX_KEY_BYTES",
+    "Chunk",
+    "Event",
+    "EventLog",
+    "FileLog",
+    "Record",
+    "TopicWriter",
+    "open_log",
+]
+
+
+def open_log(settings: Settings) -> EventLog:
+    """The event log of a project. Raises SettingsError for one that is not there yet."""
+    if settings.log == "kafka":
+        raise SettingsError("the event log 'kafka' is not supported yet", hint="set FEATURECTL_LOG=files")
+    return FileLog(settings.log_dir, fsync=settings.fsync)
