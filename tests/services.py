@@ -52,7 +52,7 @@ def risingwave_server() -> Iterator[str]:
 @contextmanager
 def _process(executable: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="risingwave-") as folder:
-        ports = _free_ports(9)
+        ports = _free_ports(8)
         output = Path(folder) / "server.log"
         with output.open("wb") as stream:
             server = subprocess.Popen(
@@ -73,23 +73,21 @@ def _process(executable: str) -> Iterator[str]:
 
 def _standalone(folder: Path, ports: list[int]) -> list[str]:
     """All four nodes in one process. Not `single_node`, which ties its inner ports to fixed numbers."""
-    sql, meta, compute, compactor, dashboard, rpc, webhook, metrics, meta_metrics = (
-        f"127.0.0.1:{port}" for port in ports
-    )
-    inner = f"--prometheus-listener-addr {metrics}"
+    sql, meta, compute, compactor, dashboard, rpc, webhook, metrics = (f"127.0.0.1:{port}" for port in ports)
     nodes = {
         "meta": f"--listen-addr {meta} --advertise-addr {meta} --dashboard-host {dashboard}"
-        f" --prometheus-host {meta_metrics} --backend sqlite --sql-endpoint {folder}/meta.db"
+        f" --backend sqlite --sql-endpoint {folder}/meta.db"
         f" --state-store hummock+fs://{folder}/state --data-directory hummock_001",
-        "compute": f"--listen-addr {compute} --advertise-addr {compute} --meta-address http://{meta} {inner}"
+        "compute": f"--listen-addr {compute} --advertise-addr {compute} --meta-address http://{meta}"
         f" --role both --parallelism 2 --total-memory-bytes {4 * _GIB}",
-        "frontend": f"--listen-addr {sql} --advertise-addr {sql} --meta-addr http://{meta} {inner}"
+        "frontend": f"--listen-addr {sql} --advertise-addr {sql} --meta-addr http://{meta}"
         f" --health-check-listener-addr {rpc} --webhook-listen-addr {webhook}"
         f" --frontend-total-memory-bytes {_GIB}",
         "compactor": f"--listen-addr {compactor} --advertise-addr {compactor} --meta-address http://{meta}"
-        f" {inner} --compactor-total-memory-bytes {_GIB}",
+        f" --compactor-total-memory-bytes {_GIB}",
     }
-    return ["standalone", *(f"--{node}-opts={options}" for node, options in nodes.items())]
+    options = [f"--{node}-opts={words}" for node, words in nodes.items()]
+    return ["standalone", f"--prometheus-listener-addr={metrics}", *options]
 
 
 def _wait_for_sql(
