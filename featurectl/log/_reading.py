@@ -8,6 +8,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,8 +60,7 @@ def spans(topic: str, folder: Path, start: int, *, fsync: bool) -> Iterator[Span
     """
     segments = list_segments(folder)
     _refuse_beyond_end(topic, segments, start)
-    followers = [*segments[1:], None]
-    for segment, follower in zip(segments, followers, strict=True):
+    for segment, follower in zip_longest(segments, segments[1:]):
         if follower is None or follower.first_offset > start:
             span = _span(segment, start, sealed=follower is not None, fsync=fsync)
             if span.begin < span.end:
