@@ -37,9 +37,7 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field("localhost:30092", validation_alias="KAFKA_BOOTSTRAP_SERVERS")
     kafka_consumer_group: str = Field("featurectl", validation_alias="KAFKA_CONSUMER_GROUP")
-    risingwave_kafka_bootstrap_servers: str | None = Field(
-        None, validation_alias="RISINGWAVE_KAFKA_BOOTSTRAP_SERVERS"
-    )
+    risingwave_kafka_bootstrap_servers: str | None = Field(None, validation_alias="RISINGWAVE_KAFKA_BOOTSTRAP_SERVERS")
     risingwave_host: str = Field("localhost", validation_alias="RISINGWAVE_HOST")
     risingwave_port: int = Field(4567, ge=1, le=65535, validation_alias="RISINGWAVE_PORT")
     risingwave_database: str = Field("dev", validation_alias="RISINGWAVE_DATABASE")

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from featurectl.dialect import Query, Statement
     from featurectl.project.rendering import Rendered
 
-__all__ = ["Analyser", "MigrationAnalysis", "ViewAnalysis", "parse_migration", "parse_view", "template_lines"]
+__all__ = [
+    "Analyser",
+    "MigrationAnalysis",
+    "ViewAnalysis",
+    "normaliser",
+    "parse_migration",
+    "parse_view",
+    "template_lines",
+]
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class Analyser:
 
     def __init__(self, cache_file: Path | None) -> None:
         self._file = cache_file
-        self._key = f"{version('featurectl')} {version('sqlglot')} {_source_stamp()}"
+        self._key = f"{normaliser()} {_source_stamp()}"
         self._known = self._load()
         self._used: dict[str, Any] = {}
         self._dirty = False
@@ -130,6 +138,11 @@ class Analyser:
         return known if isinstance(known, dict) else {}
 
 
+def normaliser() -> str:
+    """Which code normalises queries: fingerprints are comparable only between equal ones."""
+    return f"featurectl {version('featurectl')}, sqlglot {version('sqlglot')}"
+
+
 def _source_stamp() -> str:
     # In an editable install the version stands still while the dialect changes.
     from pathlib import Path
@@ -163,7 +176,5 @@ def _analyse_migration(rendered: Rendered) -> MigrationAnalysis:
         if isinstance(statement, (CreateSourceTable, CreateTable)):
             creates.append(statement.name)
         if isinstance(statement, CreateSourceTable):
-            tables.append(
-                SourceTable(statement.name, statement.topic, statement.data_column, dict(statement.include))
-            )
+            tables.append(SourceTable(statement.name, statement.topic, statement.data_column, dict(statement.include)))
     return MigrationAnalysis(tuple(creates), tuple(tables))

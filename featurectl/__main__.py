@@ -1,0 +1,5 @@
+"""`python -m featurectl`."""
+
+from featurectl.cli import main
+
+main()

@@ -1,0 +1,99 @@
+"""What commands share: the settings, the project and the engine that the flags name, and common options."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from featurectl.engines.base import Engine
+    from featurectl.project import Project
+    from featurectl.settings import Settings
+
+__all__ = [
+    "end_progress",
+    "open_engine_and_project",
+    "open_engine_only",
+    "output_option",
+    "progress_lines",
+    "select_option",
+    "settings_of",
+    "stop_on_signals",
+]
+
+output_option = click.option(
+    "--output", "-o", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
+    help="How rows are printed.",
+)  # fmt: skip
+select_option = click.option(
+    "--select", "-s", "select", multiple=True, metavar="VIEW",
+    help="name, +name (with all it reads), name+ (with all that reads it), tag:NAME. Repeatable.",
+)  # fmt: skip
+
+
+def settings_of(ctx: click.Context) -> Settings:
+    """The settings with the flags on top."""
+    from featurectl.settings import load_settings
+
+    flags: dict[str, Any] = ctx.find_root().obj
+    folder = Path(flags["project"]) if flags["project"] else None
+    home = Path(flags["home"]).resolve() if flags["home"] else None
+    return load_settings(folder, home=home, target=flags["target"])
+
+
+def open_engine_only(ctx: click.Context) -> Engine:
+    """The engine, without reading the project."""
+    from featurectl.engines import open_engine
+    from featurectl.log import open_log
+
+    settings = settings_of(ctx)
+    return open_engine(settings, open_log(settings))
+
+
+def open_engine_and_project(ctx: click.Context) -> tuple[Engine, Project]:
+    """The engine and the project, read and rendered."""
+    from featurectl.project import load_project
+
+    return open_engine_only(ctx), load_project(settings_of(ctx))
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that work in hand is finished first."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: object) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def progress_lines(label: str) -> Callable[[str], None]:
+    """Tell progress on a terminal's standard error; say nothing when piped."""
+    stream = click.get_text_stream("stderr")
+
+    def show(text: str) -> None:
+        if stream.isatty():
+            click.echo(f"\r\x1b[2K{label}{text}", err=True, nl=False)
+
+    return show
+
+
+def end_progress() -> None:
+    """Leave the line that progress was shown on."""
+    if click.get_text_stream("stderr").isatty():
+        click.echo("\r\x1b[2K", err=True, nl=False)

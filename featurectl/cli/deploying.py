@@ -1,0 +1,101 @@
+"""`plan` and `apply`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from featurectl.cli._context import open_engine_and_project, select_option
+from featurectl.cli._render import print_rows
+
+if TYPE_CHECKING:
+    from featurectl.services.planning import Plan
+
+__all__ = ["apply", "plan"]
+
+_SIGNS = {"create": "+", "rebuild": "~", "metadata": "=", "drop": "-", "migrate": ">", "reuse": " "}
+
+
+@click.command()
+@select_option
+@click.option("--output", "-o", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit with 0 for nothing to do, 2 for changes, 1 for any error."
+)
+@click.pass_context
+def plan(ctx: click.Context, select: tuple[str, ...], output: str, detailed_exitcode: bool) -> int:
+    """Show what apply would do: what is created, rebuilt (and because of what), reused, dropped.
+
+    \b
+    Example:
+      featurectl plan --select tag:solar --output json
+    """
+    from featurectl.services.applying import plan as make_plan
+
+    engine, project = open_engine_and_project(ctx)
+    result = make_plan(project, engine, select)
+    if output == "json":
+        click.echo(json.dumps(result.as_json(), indent=2))
+    elif output == "csv":
+        rows = [(c.action, c.name, c.version, c.replaces, c.reason) for c in result.changes]
+        print_rows(("action", "name", "version", "replaces", "reason"), [rows], "csv")
+    else:
+        _print_plan(result)
+    return 2 if detailed_exitcode and not result.is_empty else 0
+
+
+@click.command()
+@select_option
+@click.pass_context
+def apply(ctx: click.Context, select: tuple[str, ...]) -> None:
+    """Run pending migrations, build every changed view and all that reads it as new versions, check them, and
+    show them under the public names at once. Applying twice changes nothing; if a step fails, what is live stays.
+
+    \b
+    Example:
+      featurectl apply --select features_enriched+
+    """
+    from featurectl.services.applying import apply as run_apply
+
+    engine, project = open_engine_and_project(ctx)
+    result = run_apply(project, engine, select, _progress)
+    if result.plan.is_empty:
+        click.echo("Nothing to do: the project is applied.")
+        return
+    _print_changes(result.plan)
+    number = f"release {result.release.number}" if result.release else "no release"
+    click.echo(f"Applied in {result.seconds:.1f} s: {number}, plan {result.plan.id}.")
+
+
+def _progress(title: str, number: int, count: int) -> None:
+    if click.get_text_stream("stderr").isatty():
+        done = "█" * (20 * number // count)
+        click.echo(f"\r\x1b[2K[{done:<20}] {number}/{count} {title}", err=True, nl=number == count)
+
+
+def _print_plan(plan: Plan) -> None:
+    if plan.is_empty:
+        click.echo("Nothing to do: the project is applied.")
+        return
+    _print_changes(plan)
+    counts: dict[str, int] = {}
+    for change in plan.changes:
+        counts[change.action] = counts.get(change.action, 0) + 1
+    summary = ", ".join(f"{count} to {action}" for action, count in counts.items() if action != "reuse")
+    click.echo(f"Plan {plan.id}: {summary}, {counts.get('reuse', 0)} unchanged. Nothing was written.")
+
+
+def _print_changes(plan: Plan) -> None:
+    for change in plan.changes:
+        if change.action == "reuse" and change.reason == "unchanged":
+            continue
+        versions = change.version or ""
+        if change.replaces:
+            versions = f"{change.replaces} → {change.version or 'gone'}"
+        click.echo(
+            f"{_SIGNS[change.action]} {change.action:<8} {change.name:<24} {versions:<28} {change.reason}".rstrip()
+        )
+        if change.downstream and change.action == "rebuild":
+            click.echo(f"{'':11}read by {', '.join(change.downstream)}")

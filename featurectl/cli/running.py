@@ -1,0 +1,172 @@
+"""`run`, `backfill`, `test`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from featurectl.cli._context import (
+    end_progress,
+    open_engine_and_project,
+    open_engine_only,
+    output_option,
+    progress_lines,
+    select_option,
+    settings_of,
+    stop_on_signals,
+)
+from featurectl.cli._render import print_rows
+
+if TYPE_CHECKING:
+    from featurectl.engines.base import RefreshReport
+
+__all__ = ["backfill", "run", "test"]
+
+
+class _Time(click.ParamType[datetime]):
+    """A date or a time; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2024-06-01 or 2024-06-01T12:00:00Z", param, ctx)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop when caught up with the log.")
+@click.option(
+    "--interval", type=click.FloatRange(min=0.01), default=1.0, show_default=True, metavar="SECONDS",
+    help="How often to look for new events.",
+)  # fmt: skip
+@click.pass_context
+def run(ctx: click.Context, once: bool, interval: float) -> None:
+    """Bring new events into the source tables and refresh what depends on them. Readers see each refresh whole.
+    SIGINT and SIGTERM let the refresh in hand finish; a kill loses nothing and doubles nothing.
+
+    \b
+    Example:
+      featurectl run --interval 1
+    """
+    from featurectl.services.refreshing import follow, refresh_once
+
+    engine = open_engine_only(ctx)
+    if once:
+        reports = refresh_once(engine, progress_lines(""))
+        end_progress()
+        for report in reports:
+            _print_report(report)
+        if not reports:
+            click.echo("No new events.")
+        return
+    with stop_on_signals() as stop:
+        click.echo(f"Following the log every {interval:g} s. Stop with Ctrl-C.", err=True)
+        for report in follow(engine, timedelta(seconds=interval), stop):
+            _print_report(report)
+    click.echo("Stopped.", err=True)
+
+
+def _print_report(report: RefreshReport) -> None:
+    ingested = ", ".join(f"{part.table} +{part.rows:,}" for part in report.ingested)
+    at = time.strftime("%H:%M:%S")
+    click.echo(f"{at} {ingested}; {len(report.refreshed)} views refreshed in {report.seconds:.2f} s")
+    sys.stdout.flush()
+
+
+@click.command()
+@click.argument("producer")
+@click.option("--from", "start", type=_Time(), required=True, help="First moment, included.")
+@click.option("--to", "end", type=_Time(), required=True, help="Last moment, not included.")
+@click.option("--source", default="simulated", show_default=True, help="simulated, api, or a file.")
+@click.option("--regions", default="", help="Comma-separated; default: the producer's.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of simulated events.")
+@click.option("--chunk", "chunk_days", type=click.IntRange(min=1), default=7, show_default=True, metavar="DAYS")
+@click.option("--force", is_flag=True, help="Do again what was done before.")
+@output_option
+@click.pass_context
+def backfill(
+    ctx: click.Context,
+    producer: str,
+    start: datetime,
+    end: datetime,
+    source: str,
+    regions: str,
+    seed: int,
+    chunk_days: int,
+    force: bool,
+    output: str,
+) -> None:
+    """Run a producer over a range of history, bring its events in, and count the hours still missing. What is done
+    is remembered: a second call resumes.
+
+    \b
+    Example:
+      featurectl backfill PRODUCER --from 2024-01-01 --to 2024-03-01
+    """
+    from featurectl.services.backfilling import backfill as run_backfill
+
+    names = tuple(name.strip() for name in regions.split(",") if name.strip())
+    result = run_backfill(
+        open_engine_only(ctx),
+        settings_of(ctx),
+        producer,
+        start,
+        end,
+        source=source,
+        regions=names,
+        seed=seed,
+        chunk=timedelta(days=chunk_days),
+        force=force,
+        progress=_chunk_progress,
+    )
+    end_progress()
+    click.echo(
+        f"{result.published:,} events published, {result.rejected:,} refused, in {result.chunks} chunks"
+        f" ({result.skipped} done before); {result.events:,} came in.",
+        err=output != "table",
+    )
+    if result.view is None:
+        click.echo("No view above this topic has a grain: missing rows cannot be counted.", err=True)
+        return
+    rows = [(*(c.entity), c.rows, c.missing) for c in result.coverage]
+    print_rows((*result.entity, f"rows in {result.view}", "missing"), [rows], output)
+
+
+def _chunk_progress(title: str, number: int, count: int) -> None:
+    stream = click.get_text_stream("stderr")
+    if stream.isatty():
+        done = "█" * (20 * (number - 1) // count)
+        click.echo(f"\r\x1b[2K[{done:<20}] {number}/{count} {title}", err=True, nl=False)
+
+
+@click.command()
+@select_option
+@click.pass_context
+def test(ctx: click.Context, select: tuple[str, ...]) -> int:
+    """Run the unit tests of views (NAME.test.yaml beside NAME.sql) in a throw-away database.
+
+    \b
+    Example:
+      featurectl test --select features_enriched
+    """
+    from featurectl.services.selecting import select_views
+    from featurectl.services.testing import run_view_tests
+
+    engine, project = open_engine_and_project(ctx)
+    results = []
+    for result in run_view_tests(project, lambda: engine.sandbox(project), select_views(project, select)):
+        results.append(result)
+        if result.failure is not None:
+            click.echo(f"FAILED {result.file}: {result.name}\n{result.failure}\n")
+    failed = sum(result.failure is not None for result in results)
+    click.echo(f"{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0

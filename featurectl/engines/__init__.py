@@ -1,0 +1,23 @@
+"""Engines: where versions and public views live. `open_engine` is the only place that knows their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from featurectl.errors import SettingsError
+
+if TYPE_CHECKING:
+    from featurectl.engines.base import Engine
+    from featurectl.log import EventLog
+    from featurectl.settings import Settings
+
+__all__ = ["open_engine"]
+
+
+def open_engine(settings: Settings, log: EventLog) -> Engine:
+    """The engine of the target that the settings name. Raises SettingsError."""
+    if settings.target == "embedded":
+        from featurectl.engines.embedded import EmbeddedEngine
+
+        return EmbeddedEngine(settings, log)
+    raise SettingsError(f"the target {settings.target} is not built yet", hint="leave FEATURECTL_TARGET at embedded")

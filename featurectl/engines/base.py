@@ -1,0 +1,295 @@
+"""What services ask of an engine, and the values they exchange. Engines implement it; services know nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from datetime import datetime, timedelta
+    from pathlib import Path
+    from types import TracebackType
+
+    from featurectl.project.model import FeatureView, Migration, Project
+
+__all__ = [
+    "BackfillChunk",
+    "Capabilities",
+    "Engine",
+    "Ingested",
+    "MigrationRun",
+    "RefreshReport",
+    "Refreshed",
+    "Release",
+    "Result",
+    "Sandbox",
+    "SourceState",
+    "State",
+    "Version",
+    "Writer",
+]
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do by itself, as data."""
+
+    refreshes_by_itself: bool
+    transactional_cut_over: bool
+    has_users: bool
+
+
+@dataclass(frozen=True)
+class Version:
+    """One physical build of a feature view: `name` is `view_vN`.
+
+    `inputs` maps each relation that the query names to the relation that this build reads.
+    `text` is the author's rendered query as it was built.
+    """
+
+    view: str
+    number: int
+    fingerprint: str
+    own_fingerprint: str
+    normaliser: str
+    text: str
+    file: str
+    inputs: Mapping[str, str]
+    metadata: Mapping[str, Any]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
+    build_seconds: float | None = None
+    refreshed_at: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The relation's name, such as `features_enriched_v3`."""
+        return f"{self.view}_v{self.number}"
+
+
+@dataclass(frozen=True)
+class MigrationRun:
+    """A migration that ran."""
+
+    number: str
+    name: str
+    checksum: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """How far a source table has come: per partition the offset of the next event, and its rows."""
+
+    table: str
+    topic: str
+    offsets: Mapping[int, int]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Release:
+    """One apply that changed something."""
+
+    number: int
+    plan_id: str
+    finished_at: datetime
+    who: str
+    git_commit: str | None
+    seconds: float
+    live: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class State:
+    """What an engine holds: read only, all of one moment."""
+
+    migrations: tuple[MigrationRun, ...] = ()
+    versions: tuple[Version, ...] = ()
+    live: Mapping[str, int] = field(default_factory=dict)
+    next_numbers: Mapping[str, int] = field(default_factory=dict)
+    sources: tuple[SourceState, ...] = ()
+    releases: tuple[Release, ...] = ()
+    generation: int = 0
+
+    def version(self, view: str, number: int) -> Version | None:
+        """A version by view and number, if it stands."""
+        return next((v for v in self.versions if v.view == view and v.number == number), None)
+
+    def live_version(self, view: str) -> Version | None:
+        """The version that the view's public name shows, if there is one."""
+        return self.version(view, self.live[view]) if view in self.live else None
+
+
+@dataclass(frozen=True)
+class BackfillChunk:
+    """A range of a source's events that a backfill has brought into the log: [start, end)."""
+
+    producer: str
+    origin: str
+    scope: str
+    start: datetime
+    end: datetime
+    published: int
+    rejected: int
+
+
+@dataclass(frozen=True)
+class Result:
+    """Rows of a query: column names, the engine's type names, and batches of rows as Python values."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    batches: Iterator[Sequence[tuple[Any, ...]]]
+
+    def all(self) -> list[tuple[Any, ...]]:
+        """Every row, in memory."""
+        return [row for batch in self.batches for row in batch]
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """Every row as a mapping from column to value."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.all()]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """New rows of a source table in one refresh."""
+
+    table: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A version whose rows were recomputed."""
+
+    name: str
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RefreshReport:
+    """What one refresh brought in and recomputed."""
+
+    ingested: tuple[Ingested, ...]
+    refreshed: tuple[Refreshed, ...]
+    seconds: float
+
+    @property
+    def events(self) -> int:
+        """How many events came in."""
+        return sum(part.rows for part in self.ingested)
+
+
+class Writer(Protocol):
+    """An engine held for writing. Each verb is complete when it returns; a killed process leaves no half of it."""
+
+    def state(self) -> State:
+        """The ledger, as it is now."""
+        ...
+
+    def migrate(self, migration: Migration) -> None:
+        """Run a migration and record it, together."""
+        ...
+
+    def build(self, version: Version, view: FeatureView) -> Version:
+        """Compute a version beside the live ones; returns it with its rows, columns and seconds."""
+        ...
+
+    def failing_rows(self, version: Version, check: str) -> int:
+        """How many rows of a built version break a check (NULL passes)."""
+        ...
+
+    def cut_over(
+        self,
+        built: Sequence[Version],
+        live: Mapping[str, int],
+        metadata: Mapping[str, FeatureView],
+        plan_id: str,
+        who: str,
+        git_commit: str | None,
+        seconds: float,
+    ) -> Release:
+        """Show the built versions under the public names, all at once, and record the release."""
+        ...
+
+    def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
+        """Bring new events into the source tables and recompute what depends on them, in one step for readers."""
+        ...
+
+    def backfilled(self, producer: str, origin: str, scope: str) -> list[BackfillChunk]:
+        """The chunks that earlier backfills of the same producer, origin and scope completed."""
+        ...
+
+    def record_backfill(self, chunk: BackfillChunk) -> None:
+        """Remember a chunk whose events are in the log."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A throw-away place with a project's tables, in which a test defines views or gives them rows."""
+
+    def __enter__(self) -> Sandbox: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def give_messages(self, source_table: str, messages: Sequence[bytes]) -> None:
+        """Messages of a topic, in the order of the log."""
+        ...
+
+    def give_rows(self, relation: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Rows of a table or view, instead of those that it would have."""
+        ...
+
+    def define(self, view_name: str) -> None:
+        """The project's own view; what it reads must be there."""
+        ...
+
+    def rows(self, view_name: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        """The view's rows."""
+        ...
+
+    def typed(self, view_name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        """Rows as written in a test, as values of the view's types."""
+        ...
+
+    def columns(self, relation: str) -> list[str]:
+        """The relation's columns, in order."""
+        ...
+
+
+class Engine(Protocol):
+    """Where versions and public views live."""
+
+    name: str
+    capabilities: Capabilities
+
+    def inspect(self) -> State:
+        """The ledger as readers see it; an empty state where nothing was ever applied."""
+        ...
+
+    def write(self, command: str, wait: timedelta) -> AbstractContextManager[Writer]:
+        """Hold the engine for writing; `command` is shown to those who wait. Raises EngineBusy after `wait`."""
+        ...
+
+    def query(self, sql: str) -> AbstractContextManager[Result]:
+        """Run a read-only query in the project's dialect on the public views. Raises UsageError for a write."""
+        ...
+
+    def export(self, sql: str, path: Path) -> int:
+        """Write a query's rows to a Parquet file, whole or not at all; returns how many."""
+        ...
+
+    def sandbox(self, project: Project) -> Sandbox:
+        """A throw-away place for the unit tests of a project's views."""
+        ...
+
+    def has_news(self) -> bool:
+        """Whether the event log holds events that the source tables do not."""
+        ...

@@ -1,0 +1,139 @@
+"""The Engine protocol over DuckDB: who may write, what readers get."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from featurectl.engines.base import Capabilities, Result, State
+from featurectl.engines.embedded.connect import connect, duckdb_errors, text_literal
+from featurectl.engines.embedded.home import Home
+from featurectl.engines.embedded.ledger import Ledger, read_state
+from featurectl.engines.embedded.pieces import Pieces
+from featurectl.engines.embedded.sandbox import EmbeddedSandbox
+from featurectl.engines.embedded.snapshot import publish, published_generation, reading
+from featurectl.engines.embedded.writer import EmbeddedWriter
+from featurectl.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import timedelta
+    from pathlib import Path
+    from typing import Any
+
+    import duckdb
+
+    from featurectl.engines.base import Writer
+    from featurectl.log import EventLog
+    from featurectl.project import Project
+    from featurectl.settings import Settings
+
+__all__ = ["EmbeddedEngine"]
+
+_BATCH = 10_000
+
+
+class EmbeddedEngine:
+    """DuckDB in process. Writing takes the home's lock; reading takes nothing from anybody."""
+
+    name = "embedded"
+    capabilities = Capabilities(refreshes_by_itself=False, transactional_cut_over=True, has_users=False)
+
+    def __init__(self, settings: Settings, log: EventLog) -> None:
+        self._settings = settings
+        self._home = Home(settings.home_dir)
+        self._log = log
+
+    def inspect(self) -> State:
+        """The ledger in the newest snapshot."""
+        with reading(self._home, self._settings) as con, duckdb_errors("cannot read the ledger"):
+            return State() if con is None else read_state(con)
+
+    @contextmanager
+    def write(self, command: str, wait: timedelta) -> Iterator[Writer]:
+        """Open the writer's database under the lock; what an earlier writer left half done is put right first."""
+        with self._home.writing(command, wait):
+            self._home.scratch.mkdir(parents=True, exist_ok=True)
+            con = connect(self._home.database, self._settings, self._home)
+            try:
+                yield self._writer(con)
+            finally:
+                con.close()
+
+    def _writer(self, con: duckdb.DuckDBPyConnection) -> EmbeddedWriter:
+        from featurectl.dialect import MACROS
+
+        with duckdb_errors("cannot read the ledger"):
+            ledger = Ledger(con)
+            pieces = Pieces(con, self._home, self._settings.fsync)
+            for statement in MACROS:
+                con.execute(statement.replace("MACRO ", "TEMP MACRO ", 1))
+            pieces.sweep_orphans()
+            if published_generation(self._home) != ledger.generation():
+                publish(con, self._home, ledger, pieces, MACROS)
+        return EmbeddedWriter(con, self._home, ledger, pieces, self._log)
+
+    @contextmanager
+    def query(self, sql: str) -> Iterator[Result]:
+        """Run a query in the project's dialect on the newest snapshot."""
+        translated = _translate(sql)
+        with reading(self._home, self._settings) as con:
+            if con is None:
+                raise _nothing_applied()
+            with duckdb_errors("query"):
+                cursor = con.execute(translated)
+                described = cursor.description or []
+            columns = tuple(column[0] for column in described)
+            types = tuple(str(column[1]) for column in described)
+            yield Result(columns, types, _batches(cursor))
+
+    def export(self, sql: str, path: Path) -> int:
+        """Write a query's rows as Parquet, under a temporary name until whole."""
+        translated = _translate(sql)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        with reading(self._home, self._settings) as con:
+            if con is None:
+                raise _nothing_applied()
+            try:
+                with duckdb_errors("query"):
+                    row = con.execute(
+                        f"COPY ({translated}) TO {text_literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)"
+                    ).fetchone()
+                unfinished.replace(path)
+            except OSError as error:
+                raise EngineError(f"cannot write {path}: {error.strerror}") from error
+            finally:
+                unfinished.unlink(missing_ok=True)
+        return int(row[0]) if row else 0
+
+    def sandbox(self, project: Project) -> EmbeddedSandbox:
+        """A database in memory."""
+        return EmbeddedSandbox(project, self._settings)
+
+    def has_news(self) -> bool:
+        """Compare the log's ends with the offsets in the newest snapshot."""
+        return any(
+            end > source.offsets.get(partition, 0)
+            for source in self.inspect().sources
+            for partition, end in self._log.end_offsets(source.topic).items()
+        )
+
+
+def _translate(sql: str) -> str:
+    from featurectl.dialect import parse_query, translate_query
+
+    return translate_query(parse_query(sql), in_view=False)
+
+
+def _nothing_applied() -> UsageError:
+    return UsageError("nothing is applied here yet", hint="run: featurectl apply")
+
+
+def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:
+    while True:
+        with duckdb_errors("query"):
+            rows = cursor.fetchmany(_BATCH)
+        if not rows:
+            return
+        yield rows

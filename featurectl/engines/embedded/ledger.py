@@ -1,0 +1,251 @@
+"""The ledger: migrations, versions, what is live, releases, log positions, pieces. Tables in the engine itself.
+
+The writer keeps it in its database; every snapshot carries a copy, so that readers see it as of their rows.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from featurectl.engines.base import BackfillChunk, MigrationRun, Release, SourceState, State, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import duckdb
+
+__all__ = ["LEDGER_TABLES", "Ledger", "read_state"]
+
+_SCHEMA = """
+CREATE SCHEMA IF NOT EXISTS featurectl;
+CREATE TABLE IF NOT EXISTS featurectl.meta (generation BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS featurectl.migrations (
+  number VARCHAR PRIMARY KEY, name VARCHAR, checksum VARCHAR, applied_at TIMESTAMPTZ);
+CREATE TABLE IF NOT EXISTS featurectl.versions (
+  view VARCHAR, number INTEGER, fingerprint VARCHAR, own_fingerprint VARCHAR, normaliser VARCHAR, text VARCHAR,
+  file VARCHAR, inputs VARCHAR, metadata VARCHAR, columns VARCHAR, descriptions VARCHAR, row_count BIGINT,
+  build_seconds DOUBLE, refreshed_at TIMESTAMPTZ, position INTEGER, PRIMARY KEY (view, number));
+CREATE TABLE IF NOT EXISTS featurectl.numbers (view VARCHAR PRIMARY KEY, next_number INTEGER);
+CREATE TABLE IF NOT EXISTS featurectl.live (view VARCHAR PRIMARY KEY, number INTEGER);
+CREATE TABLE IF NOT EXISTS featurectl.releases (
+  number INTEGER PRIMARY KEY, plan_id VARCHAR, finished_at TIMESTAMPTZ, who VARCHAR, git_commit VARCHAR,
+  seconds DOUBLE, live VARCHAR);
+CREATE TABLE IF NOT EXISTS featurectl.offsets (
+  source_table VARCHAR, topic VARCHAR, log_partition INTEGER, next_offset BIGINT,
+  PRIMARY KEY (source_table, log_partition));
+CREATE TABLE IF NOT EXISTS featurectl.pieces (relation VARCHAR, file VARCHAR, row_count BIGINT, position INTEGER);
+CREATE TABLE IF NOT EXISTS featurectl.retired (file VARCHAR, generation BIGINT);
+CREATE TABLE IF NOT EXISTS featurectl.source_tables (name VARCHAR PRIMARY KEY, topic VARCHAR, include VARCHAR);
+CREATE TABLE IF NOT EXISTS featurectl.tables (name VARCHAR PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS featurectl.backfills (
+  producer VARCHAR, origin VARCHAR, scope VARCHAR, range_start TIMESTAMPTZ, range_end TIMESTAMPTZ,
+  published BIGINT, rejected BIGINT, done_at TIMESTAMPTZ);
+"""
+
+LEDGER_TABLES = (
+    "meta", "migrations", "versions", "numbers", "live", "releases", "offsets", "pieces", "source_tables",
+    "tables", "backfills",
+)  # fmt: skip
+
+
+class Ledger:
+    """Reads and writes the ledger on the writer's connection. Writes belong into the caller's transaction."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        con.execute(_SCHEMA)
+        if not con.execute("SELECT 1 FROM featurectl.meta").fetchall():
+            con.execute("INSERT INTO featurectl.meta VALUES (0)")
+
+    def state(self) -> State:
+        """Everything, as of now."""
+        return read_state(self._con)
+
+    def generation(self) -> int:
+        """The number of the last committed change."""
+        return _one(self._con, "SELECT generation FROM featurectl.meta")
+
+    def next_generation(self) -> int:
+        """Count up; the change that follows is this generation's."""
+        self._con.execute("UPDATE featurectl.meta SET generation = generation + 1")
+        return self.generation()
+
+    def add_migration(self, run: MigrationRun) -> None:
+        """A migration ran."""
+        self._con.execute(
+            "INSERT INTO featurectl.migrations VALUES (?, ?, ?, ?)",
+            [run.number, run.name, run.checksum, run.applied_at],
+        )
+
+    def add_table(self, name: str) -> None:
+        """A migration created a table."""
+        self._con.execute("INSERT INTO featurectl.tables VALUES (?)", [name])
+
+    def drop_table(self, name: str) -> None:
+        """A migration dropped a table."""
+        self._con.execute("DELETE FROM featurectl.tables WHERE name = ?", [name])
+
+    def add_source_table(self, name: str, topic: str, columns: Mapping[str, str]) -> None:
+        """A migration created a source table."""
+        self._con.execute(
+            "INSERT INTO featurectl.source_tables VALUES (?, ?, ?)", [name, topic, json.dumps(dict(columns))]
+        )
+
+    def source_tables(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Each source table's name, topic, and columns by role: data, partition, offset, timestamp, key."""
+        rows = self._con.execute("SELECT name, topic, include FROM featurectl.source_tables ORDER BY 1").fetchall()
+        return [(name, topic, json.loads(columns)) for name, topic, columns in rows]
+
+    def tables(self) -> list[str]:
+        """The tables that migrations created, without source tables."""
+        return [row[0] for row in self._con.execute("SELECT name FROM featurectl.tables ORDER BY 1").fetchall()]
+
+    def allot(self, view: str, at_least: int) -> int:
+        """A version number that was never used for the view."""
+        rows = self._con.execute("SELECT next_number FROM featurectl.numbers WHERE view = ?", [view]).fetchall()
+        number = max(rows[0][0] if rows else 1, at_least)
+        self._con.execute("INSERT OR REPLACE INTO featurectl.numbers VALUES (?, ?)", [view, number + 1])
+        return number
+
+    def add_version(self, version: Version) -> None:
+        """A version was built."""
+        position = _one(self._con, "SELECT coalesce(max(position), 0) + 1 FROM featurectl.versions")
+        self._con.execute(
+            "INSERT OR REPLACE INTO featurectl.versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                version.view, version.number, version.fingerprint, version.own_fingerprint, version.normaliser,
+                version.text, version.file, json.dumps(dict(version.inputs)), json.dumps(dict(version.metadata)),
+                json.dumps(dict(version.columns)), json.dumps(dict(version.descriptions)), version.rows,
+                version.build_seconds, version.refreshed_at, position,
+            ],
+        )  # fmt: skip
+
+    def set_metadata(
+        self, view: str, number: int, file: str, metadata: Mapping[str, Any], descriptions: Mapping[str, str]
+    ) -> None:
+        """A view's description changed, not its meaning."""
+        self._con.execute(
+            "UPDATE featurectl.versions SET file = ?, metadata = ?, descriptions = ? WHERE view = ? AND number = ?",
+            [file, json.dumps(dict(metadata)), json.dumps(dict(descriptions)), view, number],
+        )
+
+    def set_rows(self, view: str, number: int, rows: int, at: datetime) -> None:
+        """A version was refreshed."""
+        self._con.execute(
+            "UPDATE featurectl.versions SET row_count = ?, refreshed_at = ? WHERE view = ? AND number = ?",
+            [rows, at, view, number],
+        )
+
+    def set_live(self, live: Mapping[str, int]) -> None:
+        """Which version each public name shows; names that are not in it disappear."""
+        self._con.execute("DELETE FROM featurectl.live")
+        for view, number in live.items():
+            self._con.execute("INSERT INTO featurectl.live VALUES (?, ?)", [view, number])
+
+    def add_release(self, release: Release) -> None:
+        """An apply that changed something is complete."""
+        self._con.execute(
+            "INSERT INTO featurectl.releases VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                release.number, release.plan_id, release.finished_at, release.who, release.git_commit,
+                release.seconds, json.dumps(dict(release.live)),
+            ],
+        )  # fmt: skip
+
+    def offsets(self, source_table: str) -> dict[int, int]:
+        """Per partition the offset of the first event that is not in the source table."""
+        rows = self._con.execute(
+            "SELECT log_partition, next_offset FROM featurectl.offsets WHERE source_table = ?", [source_table]
+        ).fetchall()
+        return dict(rows)
+
+    def set_offset(self, source_table: str, topic: str, partition: int, next_offset: int) -> None:
+        """Events before this offset are in the source table."""
+        self._con.execute(
+            "INSERT OR REPLACE INTO featurectl.offsets VALUES (?, ?, ?, ?)",
+            [source_table, topic, partition, next_offset],
+        )
+
+    def backfills(self, producer: str, origin: str, scope: str) -> list[BackfillChunk]:
+        """Chunks that were completed."""
+        rows = self._con.execute(
+            "SELECT range_start, range_end, published, rejected FROM featurectl.backfills"
+            " WHERE producer = ? AND origin = ? AND scope = ? ORDER BY 1",
+            [producer, origin, scope],
+        ).fetchall()
+        return [BackfillChunk(producer, origin, scope, _utc(s), _utc(e), p, r) for s, e, p, r in rows]
+
+    def add_backfill(self, chunk: BackfillChunk) -> None:
+        """A chunk's events are in the log."""
+        self._con.execute(
+            "INSERT INTO featurectl.backfills VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                chunk.producer, chunk.origin, chunk.scope, chunk.start, chunk.end, chunk.published, chunk.rejected,
+                datetime.now(UTC),
+            ],
+        )  # fmt: skip
+
+
+def read_state(con: duckdb.DuckDBPyConnection) -> State:
+    """The ledger on any connection that has its tables: the writer's or a snapshot's."""
+    return State(
+        migrations=tuple(_migrations(con)),
+        versions=tuple(_versions(con)),
+        live=dict(con.execute("SELECT view, number FROM featurectl.live ORDER BY 1").fetchall()),
+        next_numbers=dict(con.execute("SELECT view, next_number FROM featurectl.numbers").fetchall()),
+        sources=tuple(_sources(con)),
+        releases=tuple(_releases(con)),
+        generation=_one(con, "SELECT generation FROM featurectl.meta"),
+    )
+
+
+def _migrations(con: duckdb.DuckDBPyConnection) -> Iterable[MigrationRun]:
+    rows = con.execute("SELECT number, name, checksum, applied_at FROM featurectl.migrations ORDER BY 1").fetchall()
+    return (MigrationRun(number, name, checksum, _utc(at)) for number, name, checksum, at in rows)
+
+
+def _versions(con: duckdb.DuckDBPyConnection) -> Iterable[Version]:
+    rows = con.execute(
+        "SELECT view, number, fingerprint, own_fingerprint, normaliser, text, file, inputs, metadata, columns,"
+        " descriptions, row_count, build_seconds, refreshed_at FROM featurectl.versions ORDER BY position"
+    ).fetchall()
+    for view, number, fp, own, normaliser, text, file, inputs, metadata, columns, described, *rest in rows:
+        yield Version(
+            view, number, fp, own, normaliser, text, file, json.loads(inputs), json.loads(metadata),
+            json.loads(columns), json.loads(described), rest[0], rest[1], None if rest[2] is None else _utc(rest[2]),
+        )  # fmt: skip
+
+
+def _sources(con: duckdb.DuckDBPyConnection) -> Iterable[SourceState]:
+    offsets: dict[str, dict[int, int]] = {}
+    for table, partition, offset in con.execute(
+        "SELECT source_table, log_partition, next_offset FROM featurectl.offsets ORDER BY ALL"
+    ).fetchall():
+        offsets.setdefault(table, {})[partition] = offset
+    rows = con.execute(
+        "SELECT s.name, s.topic, coalesce(sum(p.row_count), 0)::BIGINT FROM featurectl.source_tables AS s"
+        " LEFT JOIN featurectl.pieces AS p ON p.relation = s.name GROUP BY ALL ORDER BY 1"
+    ).fetchall()
+    return (SourceState(name, topic, offsets.get(name, {}), count) for name, topic, count in rows)
+
+
+def _releases(con: duckdb.DuckDBPyConnection) -> Iterable[Release]:
+    rows = con.execute(
+        "SELECT number, plan_id, finished_at, who, git_commit, seconds, live FROM featurectl.releases ORDER BY 1"
+    ).fetchall()
+    return (
+        Release(number, plan_id, _utc(at), who, commit, seconds, json.loads(live))
+        for number, plan_id, at, who, commit, seconds, live in rows
+    )
+
+
+def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)

@@ -1,0 +1,172 @@
+"""What readers open: a small database of views on pieces, immutable, one for each committed generation.
+
+A DuckDB file takes one writing process or several reading ones, so readers never open the writer's. They open a
+snapshot, as long as they like: it holds no rows itself, it names pieces, which do not change either. Publishing
+costs some milliseconds a relation, whatever the number of rows. A reader sees one generation, whole, until it
+opens the next. DuckDB holds a read lock on a file that it reads: that is how the writer knows which snapshots,
+and so which pieces, are still in use.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from featurectl.engines.embedded.connect import connect, quote
+from featurectl.engines.embedded.ledger import LEDGER_TABLES
+from featurectl.engines.embedded.pieces import scan
+from featurectl.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+
+    from featurectl.engines.embedded.home import Home
+    from featurectl.engines.embedded.ledger import Ledger
+    from featurectl.engines.embedded.pieces import Pieces
+    from featurectl.settings import Settings
+
+__all__ = ["oldest_in_use", "open_snapshot", "publish", "published_generation", "reading"]
+
+# A reader that has followed the link but not yet opened the file is covered by this much time.
+_GRACE_SECONDS = 5.0
+_TRIES = 20
+_open_here: dict[Path, int] = {}
+
+
+def publish(
+    con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, macros: tuple[str, ...]
+) -> None:
+    """Give readers the committed generation. `con` is the writer's connection, outside a transaction."""
+    generation = ledger.generation()
+    home.snapshots.mkdir(parents=True, exist_ok=True)
+    unfinished = home.scratch / f"snapshot.{generation}.duckdb"
+    unfinished.unlink(missing_ok=True)
+    writer = con.execute("SELECT current_database()").fetchone()
+    assert writer is not None
+    con.execute(f"ATTACH '{unfinished}' AS snapshot")
+    try:
+        con.execute("USE snapshot")
+        _fill(con, home, ledger, pieces, quote(writer[0]), macros)
+    finally:
+        con.execute(f"USE {quote(writer[0])}")
+        con.execute("DETACH snapshot")
+    unfinished.chmod(0o444)
+    target = home.snapshots / f"{generation:010d}.duckdb"
+    unfinished.replace(target)
+    link = home.scratch / "features.duckdb"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.relative_to(home.root))
+    link.replace(home.current)
+
+
+def _fill(
+    con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, writer: str, macros: tuple[str, ...]
+) -> None:
+    con.execute("BEGIN")
+    con.execute("CREATE SCHEMA featurectl")
+    for table in LEDGER_TABLES:
+        con.execute(f"CREATE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
+    for name in ledger.tables():
+        con.execute(f"CREATE TABLE main.{quote(name)} AS SELECT * FROM {writer}.main.{quote(name)}")
+    for statement in macros:
+        con.execute(statement)
+    con.execute("COMMIT")
+    for relation in _relations(con):
+        con.execute(f"CREATE VIEW main.{quote(relation)} AS SELECT * FROM {scan(home, pieces.of(relation))}")
+    for view, number in con.execute("SELECT view, number FROM featurectl.live").fetchall():
+        con.execute(f"CREATE VIEW main.{quote(view)} AS SELECT * FROM {quote(f'{view}_v{number}')}")
+
+
+def _relations(con: duckdb.DuckDBPyConnection) -> list[str]:
+    return [row[0] for row in con.execute("SELECT DISTINCT relation FROM featurectl.pieces ORDER BY 1").fetchall()]
+
+
+def published_generation(home: Home) -> int | None:
+    """The generation that readers get now; None before the first."""
+    try:
+        return int(os.readlink(home.current).rpartition("/")[2].partition(".")[0])
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def reading(home: Home, settings: Settings) -> Iterator[duckdb.DuckDBPyConnection | None]:
+    """A read-only connection to the newest snapshot; None where there is none yet. Raises EngineError."""
+    opened = open_snapshot(home, settings)
+    if opened is None:
+        yield None
+        return
+    con, path = opened
+    try:
+        yield con
+    finally:
+        con.close()
+        _open_here[path] -= 1
+
+
+def open_snapshot(home: Home, settings: Settings) -> tuple[duckdb.DuckDBPyConnection, Path] | None:
+    """Open the newest snapshot. The connection may be held for any time: no writer waits for it."""
+    for attempt in range(_TRIES):
+        generation = published_generation(home)
+        if generation is None:
+            return None
+        path = home.snapshots / f"{generation:010d}.duckdb"
+        _open_here[path] = _open_here.get(path, 0) + 1
+        try:
+            con = connect(path, settings, home, read_only=True)
+        except EngineError:
+            _open_here[path] -= 1
+            if attempt == _TRIES - 1 or path.exists():
+                raise
+            continue  # the writer removed it between the look and the opening: a newer one is there
+        if path.exists():
+            return con, path
+        con.close()
+        _open_here[path] -= 1
+    raise EngineError("the newest snapshot changes faster than it can be opened", hint="try again")
+
+
+def oldest_in_use(home: Home) -> int:
+    """Remove snapshots that nobody reads any more; return the oldest generation that is left."""
+    newest = published_generation(home)
+    paths = sorted(home.snapshots.glob("*.duckdb"))
+    left = []
+    for path, successor in zip(paths, [*paths[1:], None], strict=True):
+        superseded = successor is not None and newest is not None and int(path.stem) < newest
+        if superseded and successor is not None and not _in_use(path, successor):
+            path.unlink(missing_ok=True)
+        else:
+            left.append(int(path.stem))
+    return min(left, default=0)
+
+
+def _in_use(path: Path, successor: Path) -> bool:
+    if _open_here.get(path):
+        return True
+    try:
+        if time.time() - successor.stat().st_ctime < _GRACE_SECONDS:
+            return True
+        return _locked_by_another_process(path)
+    except FileNotFoundError:
+        return False
+
+
+def _locked_by_another_process(path: Path) -> bool:
+    import fcntl
+
+    linux = sys.platform == "linux"
+    layout = "hhqqi4x" if linux else "qqihh"
+    ask = (fcntl.F_WRLCK, 0, 0, 0, 0) if linux else (0, 0, 0, fcntl.F_WRLCK, 0)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        answer = struct.unpack(layout, fcntl.fcntl(handle, fcntl.F_GETLK, struct.pack(layout, *ask)))
+    finally:
+        os.close(handle)
+    return bool((answer[0] if linux else answer[3]) != fcntl.F_UNLCK)

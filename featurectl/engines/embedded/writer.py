@@ -1,0 +1,253 @@
+"""The writing half of the embedded engine: migrations, builds, cut-overs, refreshes.
+
+Every change is files first (pieces, under names that nothing lists yet), then one DuckDB transaction that lists
+them together with log offsets and ledger rows, then the snapshot for readers. A process that is killed before the
+commit changed nothing; after it, the next writer publishes what was committed.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from featurectl.engines.base import (
+    BackfillChunk,
+    Ingested,
+    MigrationRun,
+    Refreshed,
+    RefreshReport,
+    Release,
+    State,
+    Version,
+)
+from featurectl.engines.embedded.connect import duckdb_errors, quote
+from featurectl.engines.embedded.ingest import chunk_query, empty_query
+from featurectl.engines.embedded.snapshot import oldest_in_use, publish
+from featurectl.engines.embedded.translation import version_query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import duckdb
+
+    from featurectl.dialect import Statement
+    from featurectl.engines.embedded.home import Home
+    from featurectl.engines.embedded.ledger import Ledger
+    from featurectl.engines.embedded.pieces import Piece, Pieces
+    from featurectl.log import EventLog
+    from featurectl.project.model import FeatureView, Migration
+
+__all__ = ["EmbeddedWriter"]
+
+
+class EmbeddedWriter:
+    """Holds the writer's connection. Made by `EmbeddedEngine.write`, which holds the lock."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, log: EventLog
+    ) -> None:
+        self._con = con
+        self._home = home
+        self._ledger = ledger
+        self._pieces = pieces
+        self._log = log
+        self._built: dict[str, Piece] = {}
+        self._shown: set[str] = set()
+
+    def state(self) -> State:
+        """The ledger, as it is now."""
+        with duckdb_errors("cannot read the ledger"):
+            return self._ledger.state()
+
+    def migrate(self, migration: Migration) -> None:
+        """Run a migration and record it in one transaction. Statements about users mean nothing here."""
+        with duckdb_errors(f"{migration.file}"), self._committed():
+            for statement in migration.statements:
+                self._run(statement)
+            run = MigrationRun(migration.number, migration.name, migration.checksum, datetime.now(UTC))
+            self._ledger.add_migration(run)
+
+    def build(self, version: Version, view: FeatureView) -> Version:
+        """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
+        started = time.monotonic()
+        with duckdb_errors(f"{view.file}: building {version.name}"):
+            self._show_inputs(version)
+            piece = self._pieces.write(version.name, version_query(version))
+            self._pieces.show(version.name, [piece])
+            described = self._con.execute(f"DESCRIBE {quote(version.name)}").fetchall()
+        self._built[version.name] = piece
+        self._shown.add(version.name)
+        return replace(
+            version,
+            columns={name: kind for name, kind, *_ in described},
+            rows=piece.rows,
+            build_seconds=time.monotonic() - started,
+            refreshed_at=datetime.now(UTC),
+        )
+
+    def failing_rows(self, version: Version, check: str) -> int:
+        """How many rows of a built version break a check (NULL passes)."""
+        from featurectl.dialect import parse_query, translate_query
+
+        query = parse_query(f"SELECT count(*) AS n FROM {version.name} WHERE NOT ({check})", file=version.file)
+        with duckdb_errors(f"{version.file}: check {check!r}"):
+            row = self._con.execute(translate_query(query)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def cut_over(
+        self,
+        built: Sequence[Version],
+        live: Mapping[str, int],
+        metadata: Mapping[str, FeatureView],
+        plan_id: str,
+        who: str,
+        git_commit: str | None,
+        seconds: float,
+    ) -> Release:
+        """List the new versions, repoint every public name, record the release: one transaction."""
+        with duckdb_errors("cutting over"), self._committed() as generation:
+            for version in built:
+                self._ledger.allot(version.view, version.number)
+                self._ledger.add_version(version)
+                self._pieces.replace(version.name, [self._built[version.name]], generation)
+            for name, view in metadata.items():
+                described = view.metadata.model_dump(mode="json")
+                self._ledger.set_metadata(name, live[name], view.file, described, view.descriptions)
+            self._ledger.set_live(live)
+            number = 1 + max((r.number for r in self._ledger.state().releases), default=0)
+            release = Release(number, plan_id, datetime.now(UTC), who, git_commit, seconds, dict(live))
+            self._ledger.add_release(release)
+        return release
+
+    def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
+        """Ingest, recompute every version that new events reach, commit all of it with the offsets, publish."""
+        started = time.monotonic()
+        say = progress or _silent
+        new_pieces: dict[str, list[Piece]] = {}
+        offsets: dict[tuple[str, str, int], int] = {}
+        with duckdb_errors("refreshing"):
+            ingested = [
+                self._ingest(name, topic, columns, new_pieces, offsets, say)
+                for name, topic, columns in self._ledger.source_tables()
+            ]
+            refreshed = self._recompute(set(new_pieces), new_pieces, say)
+            if new_pieces:
+                self._commit_refresh(new_pieces, offsets, refreshed)
+        return RefreshReport(
+            tuple(part for part in ingested if part.rows), tuple(refreshed), time.monotonic() - started
+        )
+
+    def backfilled(self, producer: str, origin: str, scope: str) -> list[BackfillChunk]:
+        """The chunks that earlier backfills completed."""
+        return self._ledger.backfills(producer, origin, scope)
+
+    def record_backfill(self, chunk: BackfillChunk) -> None:
+        """Remember a chunk whose events are in the log."""
+        with duckdb_errors("recording a backfill"):
+            self._ledger.add_backfill(chunk)
+
+    def _ingest(
+        self,
+        table: str,
+        topic: str,
+        columns: Mapping[str, str],
+        new_pieces: dict[str, list[Piece]],
+        offsets: dict[tuple[str, str, int], int],
+        say: Callable[[str], None],
+    ) -> Ingested:
+        rows = 0
+        found: list[Piece] = []
+        for chunk in self._log.chunks(topic, self._ledger.offsets(table)):
+            piece = self._pieces.write(table, chunk_query(chunk, columns))
+            found.append(piece)
+            rows += piece.rows
+            offsets[table, topic, chunk.partition] = chunk.next_offset
+            say(f"{table}: {rows:,} new events")
+        if found:
+            new_pieces[table] = self._pieces.merged(table, [*self._pieces.of(table), *found])
+        return Ingested(table, rows)
+
+    def _recompute(
+        self, changed: set[str], new_pieces: dict[str, list[Piece]], say: Callable[[str], None]
+    ) -> list[Refreshed]:
+        done = []
+        for name in changed:
+            self._pieces.show(name, new_pieces[name])
+            self._shown.add(name)
+        for version in self._ledger.state().versions:  # in the order they were built: inputs come first
+            if changed.isdisjoint(version.inputs.values()):
+                continue
+            started = time.monotonic()
+            say(f"{version.name}: computing")
+            self._show_inputs(version)
+            piece = self._pieces.write(version.name, version_query(version))
+            new_pieces[version.name] = [piece]
+            self._pieces.show(version.name, [piece])
+            self._shown.add(version.name)
+            changed.add(version.name)
+            done.append(Refreshed(version.name, piece.rows, time.monotonic() - started))
+        return done
+
+    def _commit_refresh(
+        self,
+        new_pieces: Mapping[str, list[Piece]],
+        offsets: Mapping[tuple[str, str, int], int],
+        refreshed: Sequence[Refreshed],
+    ) -> None:
+        now = datetime.now(UTC)
+        with self._committed() as generation:
+            for relation, pieces in new_pieces.items():
+                self._pieces.replace(relation, pieces, generation)
+            for (table, topic, partition), offset in offsets.items():
+                self._ledger.set_offset(table, topic, partition, offset)
+            for part in refreshed:
+                view, _, number = part.name.rpartition("_v")
+                self._ledger.set_rows(view, int(number), part.rows, now)
+
+    def _show_inputs(self, version: Version) -> None:
+        for relation in version.inputs.values():
+            if relation not in self._shown:
+                pieces = self._pieces.of(relation)
+                if pieces:  # a table that a migration created has none: it is in the database itself
+                    self._pieces.show(relation, pieces)
+                self._shown.add(relation)
+
+    def _run(self, statement: Statement) -> None:
+        from featurectl.dialect import CreateSourceTable, CreateTable, DropTable, EngineOnly
+
+        if isinstance(statement, EngineOnly):
+            return
+        if isinstance(statement, CreateSourceTable):
+            columns = {"data": statement.data_column, **statement.include}
+            self._ledger.add_source_table(statement.name, statement.topic, columns)
+            empty = self._pieces.write(statement.name, empty_query(columns))
+            self._pieces.replace(statement.name, [empty], self._ledger.generation())
+            return
+        self._con.execute(statement.duckdb_sql)
+        if isinstance(statement, CreateTable):
+            self._ledger.add_table(statement.name)
+        if isinstance(statement, DropTable):
+            self._ledger.drop_table(statement.name)
+
+    @contextmanager
+    def _committed(self) -> Iterator[int]:
+        """One transaction, one generation; readers get it when it is committed."""
+        from featurectl.dialect import MACROS
+
+        self._con.execute("BEGIN")
+        try:
+            yield self._ledger.next_generation()
+        except BaseException:
+            self._con.execute("ROLLBACK")
+            raise
+        self._con.execute("COMMIT")
+        publish(self._con, self._home, self._ledger, self._pieces, MACROS)
+        self._pieces.sweep(oldest_in_use(self._home))
+
+
+def _silent(_: str) -> None:
+    return

@@ -1,0 +1,1 @@
+"""The commands as functions: typed arguments in, a result object out, nothing printed."""

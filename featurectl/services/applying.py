@@ -1,0 +1,112 @@
+"""Carries a plan out: migrations, builds beside the live versions, checks, one cut-over."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from featurectl.errors import CheckFailed, ProjectError
+from featurectl.project.analysis import template_lines
+from featurectl.services.planning import Build, CutOver, Migrate, Plan, build_plan
+from featurectl.services.selecting import select_views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from featurectl.engines.base import Engine, Release, Version, Writer
+    from featurectl.project import Project
+
+__all__ = ["ApplyResult", "apply", "plan"]
+
+_WAIT_FOR_REFRESH = timedelta(seconds=15)
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What an apply did. `release` is None when no public name changed."""
+
+    plan: Plan
+    built: tuple[Version, ...]
+    release: Release | None
+    seconds: float
+
+
+def plan(project: Project, engine: Engine, select: Sequence[str] = ()) -> Plan:
+    """What `apply` would do. Reads only."""
+    return build_plan(project, engine.inspect(), select_views(project, select))
+
+
+def apply(
+    project: Project,
+    engine: Engine,
+    select: Sequence[str] = (),
+    progress: Callable[[str, int, int], None] | None = None,
+) -> ApplyResult:
+    """Bring the engine to what the project says; applying twice changes nothing.
+
+    `progress` is told each step's title, its number (from 1) and how many there are.
+
+    Raises:
+        EngineBusy: another process writes.
+        CheckFailed: a new version breaks one of its checks; the live versions stay.
+        ProjectError, EngineError: a step failed; the live versions stay.
+    """
+    started = time.monotonic()
+    with engine.write("apply", _WAIT_FOR_REFRESH) as writer:
+        todo = build_plan(project, writer.state(), select_views(project, select))
+        built: list[Version] = []
+        release: Release | None = None
+        for number, step in enumerate(todo.steps, 1):
+            if progress is not None:
+                progress(step.title, number, len(todo.steps))
+            match step:
+                case Migrate(migration):
+                    writer.migrate(migration)
+                case Build(version, view):
+                    with template_lines(view.rendered):
+                        built.append(writer.build(version, view))
+                    _check(writer, built[-1])
+                case CutOver(live, metadata):
+                    commit = _git_commit(project.root)
+                    seconds = time.monotonic() - started
+                    release = writer.cut_over(built, live, metadata, todo.id, _who(), commit, seconds)
+    return ApplyResult(todo, tuple(built), release, time.monotonic() - started)
+
+
+def _check(writer: Writer, version: Version) -> None:
+    for check in version.metadata.get("checks", ()):
+        try:
+            failing = writer.failing_rows(version, check)
+        except ProjectError as error:
+            raise ProjectError(f"check {check!r}: {error.message}", file=version.file, hint=error.hint) from error
+        if failing:
+            raise CheckFailed(
+                f"{version.file}: {failing:,} rows of {version.name} break the check {check!r}",
+                hint="the live version stays; mend the view or the check, then apply again",
+            )
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _git_commit(root: Path) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607 - whichever git the user has
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,198 @@
+"""`backfill`: a producer over a range of history, in chunks that are remembered, then one refresh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from featurectl.engines.base import BackfillChunk
+from featurectl.errors import UsageError
+from featurectl.project.metadata import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from featurectl.engines.base import Engine, State, Version
+    from featurectl.settings import Settings
+
+__all__ = ["BackfillResult", "Coverage", "backfill", "find_producer", "remaining"]
+
+_GROUP = "featurectl.producers"
+_WAIT = timedelta(seconds=60)
+
+
+class Produced(Protocol):
+    """What a producer reports of a range: the topic it wrote to, events published and refused."""
+
+    @property
+    def topic(self) -> str: ...
+
+    @property
+    def published(self) -> int: ...
+
+    @property
+    def rejected(self) -> int: ...
+
+
+class Producer(Protocol):
+    """A function of the entry point group `featurectl.producers`: publishes a source's events in [start, end)."""
+
+    def __call__(
+        self,
+        *,
+        start: datetime,
+        end: datetime,
+        source: str,
+        regions: Sequence[str],
+        settings: Settings,
+        seed: int,
+    ) -> Produced: ...
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """For one entity: rows in the range, and how many steps of the grain have none."""
+
+    entity: tuple[Any, ...]
+    rows: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class BackfillResult:
+    """What a backfill did. `view` is the first view above the topic that has a grain: the one that is counted."""
+
+    topic: str | None
+    published: int
+    rejected: int
+    chunks: int
+    skipped: int
+    events: int
+    view: str | None
+    entity: tuple[str, ...]
+    coverage: tuple[Coverage, ...]
+
+
+def find_producer(name: str) -> Producer:
+    """The installed producer of that name. Raises UsageError, naming those that there are."""
+    from importlib.metadata import entry_points
+
+    found = {point.name: point for point in entry_points(group=_GROUP)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none is installed"
+        raise UsageError(f"no producer is named {name!r}", hint=f"known: {known}")
+    producer: Producer = found[name].load()
+    return producer
+
+
+def backfill(
+    engine: Engine,
+    settings: Settings,
+    name: str,
+    start: datetime,
+    end: datetime,
+    *,
+    source: str,
+    regions: Sequence[str] = (),
+    seed: int = 0,
+    chunk: timedelta = timedelta(days=7),
+    force: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> BackfillResult:
+    """Publish the events of [start, end) chunk by chunk, bring them in, and count what is still missing.
+
+    A chunk is remembered once its events are in the log: a second call, or one after an interruption, does only
+    what is left; `force` does all again. An event that is published twice changes nothing.
+
+    Raises:
+        UsageError: an empty range, an unknown producer, nothing applied yet.
+        SourceError, LogError: the chunk in hand failed; those before it stay done.
+    """
+    if start >= end:
+        raise UsageError(f"the range is empty: from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+    producer = find_producer(name)
+    if not engine.inspect().sources:
+        raise UsageError("no source table exists yet", hint="run: featurectl apply")
+    scope = f"{','.join(sorted(regions))}#{seed}"
+    with engine.write("backfill", _WAIT) as writer:
+        done = [] if force else writer.backfilled(name, source, scope)
+    todo = list(remaining(start, end, [(c.start, c.end) for c in done], chunk))
+    published = rejected = 0
+    topic = None
+    for number, (chunk_start, chunk_end) in enumerate(todo, 1):
+        if progress is not None:
+            progress(f"{name} {chunk_start:%Y-%m-%d}", number, len(todo))
+        made = producer(start=chunk_start, end=chunk_end, source=source, regions=regions, settings=settings, seed=seed)
+        topic, published, rejected = made.topic, published + made.published, rejected + made.rejected
+        with engine.write("backfill", _WAIT) as writer:
+            writer.record_backfill(
+                BackfillChunk(name, source, scope, chunk_start, chunk_end, made.published, made.rejected)
+            )
+    events = 0
+    while engine.has_news():
+        with engine.write("backfill", _WAIT) as writer:
+            events += writer.refresh().events
+    topic = topic or settings.topics.get(name)
+    view, coverage = _coverage(engine, topic, start, end)
+    return BackfillResult(
+        topic,
+        published,
+        rejected,
+        len(todo),
+        len(done),
+        events,
+        view.view if view else None,
+        tuple(view.metadata["entity"]) if view else (),
+        coverage,
+    )
+
+
+def remaining(
+    start: datetime, end: datetime, done: Sequence[tuple[datetime, datetime]], chunk: timedelta
+) -> Iterator[tuple[datetime, datetime]]:
+    """The parts of [start, end) that no done range covers, in order, none longer than `chunk`."""
+    at = start
+    for done_start, done_end in [*sorted(done), (end, end)]:
+        until = min(done_start, end)
+        while at < until:
+            step = min(at + chunk, until)
+            yield at, step
+            at = step
+        at = max(at, done_end)
+
+
+def _coverage(
+    engine: Engine, topic: str | None, start: datetime, end: datetime
+) -> tuple[Version | None, tuple[Coverage, ...]]:
+    view = _counted_view(engine.inspect(), topic)
+    if view is None:
+        return None, ()
+    grain = parse_duration(view.metadata["grain"])
+    at = view.metadata["event_time"]
+    keys = ", ".join(f'"{column}"' for column in view.metadata["entity"])
+    sql = (
+        f'SELECT {keys}, count(DISTINCT "{at}") AS steps FROM {view.view}'
+        f" WHERE \"{at}\" >= '{_literal(start)}'::timestamptz AND \"{at}\" < '{_literal(end)}'::timestamptz"
+        f" GROUP BY {keys} ORDER BY {keys}"
+    )
+    expected = -((start - end) // grain)
+    with engine.query(sql) as result:
+        rows = result.all()
+    return view, tuple(Coverage(tuple(key), int(steps), max(expected - int(steps), 0)) for *key, steps in rows)
+
+
+def _counted_view(state: State, topic: str | None) -> Version | None:
+    """The first live view above the topic's source table that has an entity, an event time and a grain."""
+    above = {s.table for s in state.sources if s.topic == topic}
+    for version in state.versions:
+        if above.intersection(version.inputs.values()):
+            above.add(version.name)
+            wanted = (version.metadata.get(key) for key in ("grain", "event_time", "entity"))
+            if state.live.get(version.view) == version.number and all(wanted):
+                return version
+    return None
+
+
+def _literal(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()

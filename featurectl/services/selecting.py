@@ -1,0 +1,49 @@
+"""`--select`: `name`, `+name` (with all it reads), `name+` (with all that reads it), `tag:solar`."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from featurectl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from featurectl.project import Project
+
+__all__ = ["select_views"]
+
+
+def select_views(project: Project, patterns: Sequence[str]) -> frozenset[str] | None:
+    """The views that any of the patterns names; None for no pattern. Raises UsageError for one that names none."""
+    if not patterns:
+        return None
+    found: set[str] = set()
+    for pattern in patterns:
+        found |= _matching(project, pattern)
+    return frozenset(found)
+
+
+def _matching(project: Project, pattern: str) -> set[str]:
+    if pattern.startswith("tag:"):
+        tag = pattern.removeprefix("tag:")
+        tagged = {view.name for view in project.views.values() if tag in view.metadata.tags}
+        if not tagged:
+            raise UsageError(f"no view has the tag {tag!r}", hint=_known_tags(project))
+        return tagged
+    name = pattern.removeprefix("+").removesuffix("+")
+    if name not in project.views:
+        near = difflib.get_close_matches(name, project.views, 1)
+        raise UsageError(f"no view is named {name!r}", hint=f"did you mean {near[0]}?" if near else "featurectl list")
+    found = {name}
+    if pattern.startswith("+"):
+        found |= project.upstream(name) & set(project.views)
+    if pattern.endswith("+"):
+        found |= project.downstream(name)
+    return found
+
+
+def _known_tags(project: Project) -> str:
+    tags = sorted({tag for view in project.views.values() for tag in view.metadata.tags})
+    return f"tags: {', '.join(tags)}" if tags else "no view has a tag"
