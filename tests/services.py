@@ -132,9 +132,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 def _docker_answers() -> bool:
     try:
-        return (
-            subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0
-        )
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False
 

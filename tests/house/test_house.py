@@ -66,9 +66,7 @@ def test_modules_import_each_other_without_cycles() -> None:
     graph: dict[str, set[str]] = {}
     for module in MODULES:
         targets = {_module_of(name, names) for _, name in module.imports(at_load=True)}
-        graph[module.name] = {
-            t for t in targets if t and t != module.name and not module.name.startswith(f"{t}.")
-        }
+        graph[module.name] = {t for t in targets if t and t != module.name and not module.name.startswith(f"{t}.")}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
