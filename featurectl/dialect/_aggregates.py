@@ -1,0 +1,189 @@
+"""Aggregates, plain, filtered and over windows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from featurectl.dialect._functions import Signature, result_type, select_signature
+from featurectl.dialect._output import call, sql
+
+if TYPE_CHECKING:
+    from featurectl.dialect._context import Context, Rule, Typed
+    from featurectl.dialect._types import Type
+
+__all__ = ["AGGREGATES", "WINDOWS", "aggregate", "is_aggregate"]
+
+S = Signature
+
+# The template is what surrounds the finished call, FILTER and OVER included:
+# HUGEINT and DECIMAL sums come back in RisingWave's types.
+AGGREGATES: dict[str, list[Signature]] = {
+    "count": [S("any", "bigint", "{0}"), S("", "bigint", "{0}")],
+    "sum": [
+        S("bigint", "numeric", "CAST({0} AS DECIMAL(38, 0))"),
+        S("int", "bigint", "CAST({0} AS BIGINT)"),
+        S("numeric", "numeric", "{0}"),
+        S("float", "=0", "{0}"),
+        S("interval", "interval", "{0}"),
+    ],
+    "avg": [S("exact", "numeric", "{0}"), S("float", "double", "{0}")],
+    "min": [S("any", "=0", "{0}")],
+    "max": [S("any", "=0", "{0}")],
+    "bool_and": [S("bool", "boolean", "{0}")],
+    "bool_or": [S("bool", "boolean", "{0}")],
+    **{
+        name: [S("exact", "numeric", "{0}"), S("float", "double", "{0}")]
+        for name in ("stddev_samp", "stddev_pop", "var_samp", "var_pop")
+    },
+    "string_agg": [S("text text", "varchar", "{0}")],
+    "array_agg": [S("any", "[]", "{0}")],
+}
+_ORDERED = ("string_agg", "array_agg")
+_RANKS = ("row_number", "rank", "dense_rank")
+_OFFSETS = ("lag", "lead")
+_ENDS = ("first_value", "last_value")
+_UNORDERABLE = ("boolean", "jsonb")
+
+
+def is_aggregate(node: exp.Expression) -> bool:
+    """Whether a call is an aggregate by its name."""
+    return isinstance(node, exp.Anonymous) and str(node.this).lower() in AGGREGATES
+
+
+def aggregate(ctx: Context, node: exp.Expression) -> Typed:
+    """An aggregate in a GROUP BY query."""
+    result, of, around = _parts(ctx, node)
+    return _mark(sql(around, result)), of
+
+
+def _mark(node: exp.Expression) -> exp.Expression:
+    """TRY cannot hold an aggregate, so arithmetic has to recognise one."""
+    node.meta["aggregate"] = True
+    return node
+
+
+def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, str]:
+    """The bare call, its type, and what goes around it once FILTER and OVER are there."""
+    name = str(node.this).lower()
+    if name == "count" and isinstance(node.expressions[0] if node.expressions else None, exp.Star):
+        return sql("count(*)"), "bigint", "{0}"
+    arguments, distinct, order = _arguments(ctx, node)
+    typed = [ctx(argument) for argument in arguments]
+    types = [of for _, of in typed]
+    signature = select_signature(ctx, node, AGGREGATES, name, types)
+    if name in ("min", "max") and types[0] in _UNORDERABLE:
+        raise ctx.unsupported(node, f"{name}({types[0]})")
+    if name in _ORDERED and order is None:
+        raise ctx.unsupported(node, f"{name} without ORDER BY", "its order is not defined")
+    parts = [part for part, _ in typed]
+    inside = ", ".join(f"{{{index}}}" for index in range(len(parts)))
+    ordered = _order_text(ctx, order, parts) if order is not None else ""
+    result = sql(f"{name}({'DISTINCT ' if distinct else ''}{inside}{ordered})", *parts)
+    return _mark(result), _result(signature, types), signature.template
+
+
+def _result(signature: Signature, types: list[Type]) -> Type:
+    if signature.returns == "[]":
+        return f"{types[0]}[]" if types[0] else None
+    return result_type(signature, types)
+
+
+def _arguments(ctx: Context, node: exp.Expression) -> tuple[list[exp.Expression], bool, exp.Expression | None]:
+    """The arguments without DISTINCT and ORDER BY, which the parser wraps around them."""
+    arguments, distinct, order = list(node.expressions), False, None
+    if arguments and isinstance(arguments[-1], exp.Order):
+        order = arguments[-1]
+        arguments[-1] = order.this
+    if arguments and isinstance(arguments[0], exp.Distinct):
+        ctx.check(arguments[0], frozenset({"expressions"}))
+        distinct, arguments[:1] = True, arguments[0].expressions
+    return arguments, distinct, order
+
+
+def _order_text(ctx: Context, order: exp.Expression, parts: list[exp.Expression]) -> str:
+    terms = []
+    for term in order.expressions:
+        direction = "DESC" if term.args.get("desc") else "ASC"
+        nulls = "FIRST" if term.args.get("nulls_first") else "LAST"
+        terms.append(f"{{{len(parts)}}} {direction} NULLS {nulls}")
+        parts.append(ctx.sql(term.this))
+    return f" ORDER BY {', '.join(terms)}"
+
+
+def _filter(ctx: Context, node: exp.Expression) -> Typed:
+    if not is_aggregate(node.this):
+        raise ctx.wrong(node, "FILTER belongs to an aggregate")
+    result, of, around = _parts(ctx, node.this)
+    filtered = sql("{0} FILTER (WHERE {1})", result, ctx.sql(node.expression.this))
+    return _mark(sql(around, filtered)), of
+
+
+def _window(ctx: Context, node: exp.Expression) -> Typed:
+    result, of, around = _window_call(ctx, node.this)
+    name = str(getattr(node.this, "this", "")).lower()
+    node.set("this", result)
+    node.set("partition_by", [ctx.sql(key) for key in node.args.get("partition_by") or []])
+    order = node.args.get("order")
+    for term in order.expressions if order is not None else []:
+        term.set("this", ctx.sql(term.this))
+    node.set("spec", _frame(ctx, node, name))
+    return (sql(around, node) if around != "{0}" else node), of
+
+
+def _window_call(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, str]:
+    if is_aggregate(node):
+        if any(isinstance(part, exp.Distinct | exp.Order) for part in node.expressions):
+            raise ctx.unsupported(node, "DISTINCT or ORDER BY inside an aggregate over a window")
+        return _parts(ctx, node)
+    name = str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
+    if name in _RANKS and not node.expressions:
+        return call(name), "bigint", "{0}"
+    if name in _OFFSETS:
+        return _offset(ctx, node, name)
+    if name in _ENDS and len(node.expressions) == 1:
+        return _end(ctx, node, name)
+    raise ctx.unsupported(node, f"the window function {name or type(node).key}")
+
+
+def _offset(ctx: Context, node: exp.Expression, name: str) -> tuple[exp.Expression, Type, str]:
+    value, *offset = node.expressions
+    if len(offset) > 1 or (offset and not isinstance(offset[0], exp.Literal)):
+        raise ctx.unsupported(node, f"{name} with a default or an offset that is not a constant")
+    part, of = ctx(value)
+    return call(name, part, *offset), of, "{0}"
+
+
+def _end(ctx: Context, node: exp.Expression, name: str) -> tuple[exp.Expression, Type, str]:
+    value = node.expressions[0]
+    ignore = isinstance(value, exp.IgnoreNulls)
+    part, of = ctx(value.this if ignore else value)
+    return sql(f"{name}({{0}}{' IGNORE NULLS' if ignore else ''})", part), of, "{0}"
+
+
+_SPEC = frozenset({"kind", "start", "start_side", "end", "end_side"})
+
+
+def _frame(ctx: Context, node: exp.Expression, name: str) -> exp.Expression | None:
+    """RisingWave's default frame is ROWS, DuckDB's is RANGE: it is always written out."""
+    spec = node.args.get("spec")
+    if name in (*_RANKS, *_OFFSETS):
+        return None
+    if spec is None:
+        start = {"start": "UNBOUNDED", "start_side": "PRECEDING", "end": "CURRENT ROW"}
+        return exp.WindowSpec(kind="ROWS", **start) if node.args.get("order") is not None else None
+    ctx.check(spec, _SPEC)
+    if str(spec.args["kind"]).upper() not in ("ROWS", "RANGE"):
+        raise ctx.unsupported(node, f"a {spec.args['kind']} frame")
+    for edge in ("start", "end"):
+        bound = spec.args.get(edge)
+        if isinstance(bound, exp.Expression):
+            spec.set(edge, ctx.sql(bound))
+    return spec  # type: ignore[no-any-return]
+
+
+WINDOWS: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
+    exp.Filter: (_filter, frozenset({"this", "expression"})),
+    exp.Window: (_window, frozenset({"this", "partition_by", "order", "spec", "over"})),
+}

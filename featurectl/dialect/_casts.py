@@ -1,0 +1,185 @@
+"""Casts: from which type to which, and the DuckDB text that means the same.
+
+The texts are those of a view, where a cast that fails is NULL; outside a view `rw_checked` turns that
+NULL into an error. DuckDB reads text more generously than RisingWave ('1.5' as an integer, '1_000',
+time zone names), so text goes through macros that know RisingWave's spellings.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from featurectl.dialect._output import call, quoted, sql
+from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, Type, duckdb_type, rw_type
+
+if TYPE_CHECKING:
+    from featurectl.dialect._context import Context, Typed
+
+__all__ = ["cast", "interval", "interval_parts", "spelled", "type_of"]
+
+_PLAIN = "TRY_CAST({0} AS {to})"
+_DIGITS = "TRY_CAST(rw_digits({0}) AS {to})"
+_JSON_NUMBER = "TRY_CAST(rw_jsonb_number({0}) AS {to})"
+# A numeric that came from a division is a DOUBLE: decimal places first, so that a half rounds away from zero
+_ROUNDED = "TRY_CAST(TRY_CAST({0} AS DECIMAL(38, 10)) AS {to})"
+
+_FROM_TEXT = {
+    "boolean": "rw_boolean({0})",
+    **dict.fromkeys(INTEGERS, _DIGITS),
+    **dict.fromkeys(FLOATS, "TRY_CAST(rw_float({0}) AS {to})"),
+    "numeric": _PLAIN,
+    "date": "rw_date({0})",
+    "timestamp": "rw_timestamp({0})",
+    "timestamptz": "rw_timestamptz({0})",
+    "time": "rw_time({0})",
+    "jsonb": "rw_jsonb({0})",
+}
+_TO_TEXT = {
+    **dict.fromkeys((*INTEGERS, "boolean", "date"), "CAST({0} AS VARCHAR)"),
+    "timestamp": "rw_timestamp_text({0})",
+    "timestamptz": "rw_timestamptz_text({0})",
+}
+
+CASTS: dict[tuple[str, str], str] = {
+    **{("varchar", to): text for to, text in _FROM_TEXT.items()},
+    **{(of, "varchar"): text for of, text in _TO_TEXT.items()},
+    **{(of, to): _PLAIN for of in INTEGERS for to in NUMBERS},
+    **{(of, to): _PLAIN for of in FLOATS for to in NUMBERS},
+    **{("numeric", to): _ROUNDED for to in INTEGERS},
+    **{("numeric", to): _PLAIN for to in (*FLOATS, "numeric")},
+    **{("jsonb", to): _JSON_NUMBER for to in NUMBERS},
+    ("jsonb", "boolean"): "rw_jsonb_boolean({0})",
+    ("int", "boolean"): "({0} <> 0)",
+    ("boolean", "int"): _PLAIN,
+    **{("date", to): _PLAIN for to in ("timestamp", "timestamptz")},
+    **{("timestamp", to): _PLAIN for to in ("date", "time", "timestamptz")},
+    **{("timestamptz", to): _PLAIN for to in ("date", "timestamp")},
+    ("timestamptz", "time"): "TRY_CAST(TRY_CAST({0} AS TIMESTAMP) AS TIME)",
+}
+
+_HINTS = {
+    ("jsonb", "varchar"): "use ->> to get a text",
+    ("numeric", "varchar"): "DuckDB's decimals print other zeros",
+}
+
+
+def type_of(ctx: Context, node: exp.Expression, target: exp.DataType) -> str:
+    """RisingWave's canonical name of a type in a query or a column definition."""
+    text = target.sql(dialect="risingwave")
+    name = rw_type(text)
+    if name is None or (name == "jsonb" and text.upper() != "JSONB"):
+        raise ctx.unsupported(node, f"the type {text}")
+    return name
+
+
+def cast(ctx: Context, node: exp.Expression) -> Typed:
+    """CAST(x AS type) and x::type."""
+    to = type_of(ctx, node, node.args["to"])
+    if to == "interval" and isinstance(node.this, exp.Literal):
+        return interval(ctx, exp.Interval(this=node.this))
+    if to == "bytea" and isinstance(node.this, exp.Literal):
+        return _bytes(ctx, node), "bytea"
+    value, of = ctx(node.this)
+    if isinstance(node.this, exp.Null):
+        return sql(f"CAST(NULL AS {duckdb_type(to)})"), to
+    if of == to or (of == "unknown" and to == "varchar"):
+        return value, to
+    return _checked(ctx, node, value, _template(ctx, node, of, to).replace("{to}", duckdb_type(to))), to
+
+
+def _checked(ctx: Context, node: exp.Expression, value: exp.Expression, template: str) -> exp.Expression:
+    result = sql(template, value)
+    if ctx.in_view:
+        return result
+    excerpt = " ".join(node.sql(dialect="risingwave").split())
+    return call("rw_checked", value, result, sql(quoted(f"{excerpt} failed")))
+
+
+def _template(ctx: Context, node: exp.Expression, of: Type, to: str) -> str:
+    if of is None:
+        return _template_for_any(to)
+    found = CASTS.get(("varchar" if of == "unknown" else of, to))
+    if found is None:
+        raise ctx.unsupported(node, f"the cast of {of} to {to}", _HINTS.get((of, to)))
+    return found
+
+
+def _template_for_any(to: str) -> str:
+    """A source whose type only DuckDB knows: the branches for other types are dropped when it plans."""
+    branches = [
+        f"WHEN '{duckdb_type(of).replace(' ', '')}' THEN {text.replace('{0}', f'CAST({{0}} AS {physical})')}"
+        for of, physical in (("varchar", "VARCHAR"), ("jsonb", "JSON"))
+        if (text := CASTS.get((of, to)))
+    ]
+    return f"CASE typeof({{0}}) {' '.join(branches)} ELSE TRY_CAST({{0}} AS {{to}}) END"
+
+
+def _bytes(ctx: Context, node: exp.Expression) -> exp.Expression:
+    text = node.this.name
+    if not re.fullmatch(r"\\x([0-9a-fA-F]{2})*", text):
+        raise ctx.unsupported(node, f"the bytea literal {text!r}", r"write it in hex: '\x6162'")
+    return sql(f"unhex({quoted(text[2:])})")
+
+
+_UNITS = {
+    "year": ("month", 12),
+    "month": ("month", 1),
+    "mon": ("month", 1),
+    "week": ("day", 7),
+    "day": ("day", 1),
+    "hour": ("microsecond", 3_600_000_000),
+    "minute": ("microsecond", 60_000_000),
+    "min": ("microsecond", 60_000_000),
+    "second": ("microsecond", 1_000_000),
+    "sec": ("microsecond", 1_000_000),
+    "millisecond": ("microsecond", 1000),
+    "microsecond": ("microsecond", 1),
+}
+_PIECE = re.compile(r"\s*([+-]?\d+)\s*([a-z]+)", re.I)
+_CLOCK = re.compile(r"\s*(-?)(\d+):(\d\d)(?::(\d\d))?\s*$")
+
+
+def interval_parts(ctx: Context, node: exp.Expression) -> dict[str, int]:
+    """An interval literal as months, days and microseconds."""
+    unit = node.args.get("unit")
+    text = node.this.name if isinstance(node.this, exp.Literal) else ""
+    text = f"{text} {unit.name}" if unit is not None else text
+    parts = {"month": 0, "day": 0, "microsecond": 0}
+    while text.strip():
+        clock, piece = _CLOCK.match(text), _PIECE.match(text)
+        if clock:
+            seconds = int(clock[2]) * 3600 + int(clock[3]) * 60 + int(clock[4] or 0)
+            parts["microsecond"] += (-seconds if clock[1] else seconds) * 1_000_000
+            break
+        name = piece[2].lower() if piece else ""
+        kind, size = _UNITS.get(name, _UNITS.get(name.removesuffix("s"), ("", 0)))
+        if piece is None or not kind:
+            raise ctx.unsupported(node, f"the interval {node.this.name!r}", "write INTERVAL '1 hour'")
+        parts[kind] += int(piece[1]) * size
+        text = text[piece.end() :]
+    return parts
+
+
+def interval(ctx: Context, node: exp.Expression) -> Typed:
+    """INTERVAL '1 day 02:00:00', INTERVAL '1' HOUR."""
+    return sql(spelled(**interval_parts(ctx, node))), "interval"
+
+
+def spelled(month: int = 0, day: int = 0, microsecond: int = 0) -> str:
+    """An interval literal."""
+    counts = (("month", month), ("day", day), ("microsecond", microsecond))
+    texts = [_counted(kind, count) for kind, count in counts if count] or ["0 seconds"]
+    return f"INTERVAL '{' '.join(texts)}'"
+
+
+def _counted(kind: str, count: int) -> str:
+    if kind == "microsecond":
+        for unit in ("hour", "minute", "second"):
+            size = _UNITS[unit][1]
+            if count % size == 0:
+                kind, count = unit, count // size
+                break
+    return f"{count} {kind}{'' if abs(count) == 1 else 's'}"

@@ -1,0 +1,145 @@
+"""The rules for expressions, by node; what is not here is not supported."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
+from featurectl.dialect._casts import cast, interval
+from featurectl.dialect._functions import extract, named, scalar
+from featurectl.dialect._json import JSON
+from featurectl.dialect._operators import OPERATORS
+from featurectl.dialect._output import Sql, sql
+from featurectl.dialect._types import unify
+
+if TYPE_CHECKING:
+    from featurectl.dialect._context import Context, Rule, Typed
+
+__all__ = ["RULES"]
+
+
+def _column(ctx: Context, node: exp.Expression) -> Typed:
+    return node, ctx.scope.type_of(node.text("table"), node.name)
+
+
+def _literal(ctx: Context, node: exp.Expression) -> Typed:
+    if node.args["is_string"]:
+        return node, "unknown"
+    text = str(node.this)
+    if text.isdigit():
+        size = int(text)
+        if size >= 2**63:
+            return sql(f"CAST({text} AS DECIMAL(38, 0))"), "numeric"
+        return node, "int" if size < 2**31 else "bigint"
+    plain = format(Decimal(text), "f")
+    if len(plain.replace(".", "")) > 28:
+        raise ctx.unsupported(node, f"the number {text}", "numeric keeps 28 digits")
+    return exp.Literal(this=plain, is_string=False), "numeric"
+
+
+def _boolean(_: Context, node: exp.Expression) -> Typed:
+    return node, "boolean"
+
+
+def _null(_: Context, node: exp.Expression) -> Typed:
+    return node, "unknown"
+
+
+def _paren(ctx: Context, node: exp.Expression) -> Typed:
+    inner, of = ctx(node.this)
+    if isinstance(inner, Sql):  # every fragment stands by itself
+        return inner, of
+    node.set("this", inner)
+    return node, of
+
+
+def _case(ctx: Context, node: exp.Expression) -> Typed:
+    if node.this is not None:
+        node.set("this", ctx.sql(node.this))
+    types = []
+    for branch in node.args["ifs"]:
+        branch.set("this", ctx.sql(branch.this))
+        value, of = ctx(branch.args["true"])
+        branch.set("true", value)
+        types.append(of)
+    if node.args.get("default") is not None:
+        value, of = ctx(node.args["default"])
+        node.set("default", value)
+        types.append(of)
+    common = unify(types)
+    if common is None and None not in types:
+        raise ctx.wrong(node, f"CASE of {', '.join(map(str, types))}", "cast its branches to one type")
+    return node, "varchar" if common == "unknown" else common
+
+
+def _call(ctx: Context, node: exp.Expression) -> Typed:
+    return aggregate(ctx, node) if is_aggregate(node) else scalar(ctx, node)
+
+
+def _array(ctx: Context, node: exp.Expression) -> Typed:
+    typed = [ctx(member) for member in node.expressions]
+    node.set("expressions", [part for part, _ in typed])
+    of = unify(kind for _, kind in typed)
+    of = "varchar" if of == "unknown" else of
+    return node, f"{of}[]" if of else None
+
+
+def _bracket(ctx: Context, node: exp.Expression) -> Typed:
+    value, of = ctx(node.this)
+    index = node.expressions[0]
+    if len(node.expressions) != 1 or not isinstance(index, exp.Literal) or not of or not of.endswith("[]"):
+        raise ctx.unsupported(node, "a subscript that is no constant, or not of an array")
+    place = int(index.this) + 1  # the parser counts from 0
+    return sql(f"({{0}})[{place}]", value), of.removesuffix("[]")
+
+
+def _exists(ctx: Context, node: exp.Expression) -> Typed:
+    node.set("this", ctx.query(ctx, node.this)[0])
+    return node, "boolean"
+
+
+def _subquery(ctx: Context, node: exp.Expression) -> Typed:
+    inner, columns = ctx.query(ctx, node.this)
+    node.set("this", inner)
+    return node, next(iter(columns.values())) if columns else None
+
+
+def _tuple(ctx: Context, node: exp.Expression) -> Typed:
+    node.set("expressions", [ctx.sql(part) for part in node.expressions])
+    return node, None
+
+
+def _trim(ctx: Context, node: exp.Expression) -> Typed:
+    side = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "trim")
+    return named(side, "this", "expression")(ctx, node)
+
+
+RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
+    **OPERATORS,
+    **WINDOWS,
+    **JSON,
+    exp.Column: (_column, frozenset({"this", "table"})),
+    exp.Literal: (_literal, frozenset({"this", "is_string"})),
+    exp.Boolean: (_boolean, frozenset({"this"})),
+    exp.Null: (_null, frozenset()),
+    exp.Paren: (_paren, frozenset({"this"})),
+    exp.Case: (_case, frozenset({"this", "ifs", "default"})),
+    exp.Cast: (cast, frozenset({"this", "to"})),
+    exp.Interval: (interval, frozenset({"this", "unit"})),
+    exp.Extract: (extract, frozenset({"this", "expression"})),
+    exp.Anonymous: (_call, frozenset({"this", "expressions"})),
+    exp.Array: (_array, frozenset({"expressions", "value_constructor"})),
+    exp.Bracket: (_bracket, frozenset({"this", "expressions"})),
+    exp.Exists: (_exists, frozenset({"this"})),
+    exp.Subquery: (_subquery, frozenset({"this"})),
+    exp.Tuple: (_tuple, frozenset({"expressions"})),
+    exp.Substring: (
+        named("substr", "this", "start", "length"),
+        frozenset({"this", "start", "length"}),
+    ),
+    exp.StrPosition: (named("strpos", "this", "substr"), frozenset({"this", "substr"})),
+    exp.Trim: (_trim, frozenset({"this", "position", "expression"})),
+}

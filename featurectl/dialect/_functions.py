@@ -1,0 +1,289 @@
+"""Scalar functions: a table of signatures, and what each is on DuckDB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from featurectl.dialect._output import call, quoted, sql
+from featurectl.dialect._regexp import translate_pattern
+from featurectl.dialect._types import is_kind, unify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from featurectl.dialect._context import Context, Typed
+    from featurectl.dialect._types import Type
+
+__all__ = ["FUNCTIONS", "Signature", "extract", "scalar", "select_signature"]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The kinds of the arguments, the type of the result, the DuckDB text.
+
+    `returns` may be `=N` (the type of argument N) or `~` (the type that all are brought to).
+    """
+
+    kinds: str
+    returns: str
+    template: str
+    raises: bool = False
+
+
+S = Signature
+
+FUNCTIONS: dict[str, list[Signature]] = {
+    "abs": [S("number", "=0", "abs({0})")],
+    "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "ceil({0})")],
+    "ceiling": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "ceil({0})")],
+    "floor": [S("float", "double", "floor({0})"), S("numeric", "numeric", "floor({0})")],
+    "trunc": [S("float", "double", "trunc({0})"), S("numeric", "numeric", "trunc({0})")],
+    "round": [
+        S("float", "double", "round_even({0}, 0)"),
+        S("exact", "numeric", "round(CAST({0} AS DECIMAL(38, 10)))"),
+        S("exact int", "numeric", "round(CAST({0} AS DECIMAL(38, 10)), {1})"),
+    ],
+    "sign": [S("float", "double", "CAST(sign({0}) AS DOUBLE)")],
+    "sqrt": [S("float", "double", "sqrt({0})", raises=True)],
+    "exp": [S("float", "double", "exp({0})", raises=True)],
+    "ln": [S("float", "double", "ln({0})", raises=True)],
+    **{name: [S("float", "double", f"{name}({{0}})")] for name in ("sin", "cos", "tan", "atan")},
+    "radians": [S("float", "double", "radians({0})")],
+    "degrees": [S("float", "double", "degrees({0})")],
+    "pi": [S("", "double", "pi()")],
+    "length": [
+        S("text", "int", "CAST(length({0}) AS INTEGER)"),
+        S("bytea", "int", "CAST(octet_length({0}) AS INTEGER)"),
+    ],
+    "char_length": [S("text", "int", "CAST(length({0}) AS INTEGER)")],
+    "octet_length": [
+        S("text", "int", "CAST(strlen({0}) AS INTEGER)"),
+        S("bytea", "int", "CAST(octet_length({0}) AS INTEGER)"),
+    ],
+    "lower": [S("text", "varchar", "lower({0})")],
+    "upper": [S("text", "varchar", "upper({0})")],
+    "trim": [S("text", "varchar", "trim({0})"), S("text text", "varchar", "trim({0}, {1})")],
+    "ltrim": [S("text", "varchar", "ltrim({0})"), S("text text", "varchar", "ltrim({0}, {1})")],
+    "rtrim": [S("text", "varchar", "rtrim({0})"), S("text text", "varchar", "rtrim({0}, {1})")],
+    "btrim": [S("text", "varchar", "trim({0})"), S("text text", "varchar", "trim({0}, {1})")],
+    "replace": [S("text text text", "varchar", "replace({0}, {1}, {2})")],
+    "substr": [
+        S("text int", "varchar", "rw_substr_from({0}, {1})"),
+        S("text int int", "varchar", "rw_substr({0}, {1}, {2})"),
+    ],
+    "split_part": [S("text text int", "varchar", "split_part({0}, {1}, NULLIF({2}, 0))")],
+    "starts_with": [S("text text", "boolean", "starts_with({0}, {1})")],
+    "strpos": [S("text text", "int", "CAST(strpos({0}, {1}) AS INTEGER)")],
+    "reverse": [S("text", "varchar", "reverse({0})")],
+    "md5": [S("text", "varchar", "md5({0})"), S("bytea", "varchar", "md5({0})")],
+    "jsonb_typeof": [S("jsonb", "varchar", "rw_jsonb_typeof({0})")],
+    "jsonb_array_length": [S("jsonb", "int", "rw_jsonb_array_length({0})")],
+    "to_timestamp": [S("float", "timestamptz", "to_timestamp({0})", raises=True)],
+}
+for _alias, _name in (("substring", "substr"), ("position", "strpos"), ("character_length", "char_length")):
+    FUNCTIONS[_alias] = FUNCTIONS[_name]
+
+
+def select_signature(
+    ctx: Context, node: exp.Expression, table: dict[str, list[Signature]], name: str, types: list[Type]
+) -> Signature:
+    """The one signature that fits the arguments.
+
+    Raises:
+        UnsupportedOnEngine: unknown function, no signature, or several where a type is not known.
+    """
+    shown = f"{name}({', '.join(str(of or '?') for of in types)})"
+    fits = [sig for sig in table.get(name, []) if _fits(sig, types)]
+    if not fits:
+        raise ctx.unsupported(node, f"the function {shown}")
+    exact = [sig for sig in fits if None not in types] or fits
+    if len({sig.template for sig in exact}) > 1 and None in types:
+        raise ctx.unsupported(node, f"the function {shown}", "cast the argument, its type is not known")
+    return exact[0]
+
+
+def _fits(signature: Signature, types: list[Type]) -> bool:
+    kinds = signature.kinds.split()
+    return len(kinds) == len(types) and all(map(is_kind, kinds, types))
+
+
+def _promoted(name: str, types: list[Type]) -> list[Type]:
+    """RisingWave computes these in double precision, whatever number comes in."""
+    doubles = ("sqrt", "exp", "ln", "sin", "cos", "tan", "atan", "radians", "degrees", "sign", "to_timestamp")
+    exact = ("smallint", "int", "bigint", "numeric")
+    if name in doubles:
+        return ["double" if of in exact else of for of in types]
+    if name in ("ceil", "ceiling", "floor", "trunc", "round") and types[:1] != ["numeric"]:
+        return ["double" if of in exact[:3] and len(types) == 1 else of for of in types]
+    return types
+
+
+def result_type(signature: Signature, types: list[Type]) -> Type:
+    """What a signature's `returns` says for these arguments."""
+    if signature.returns.startswith("="):
+        return types[int(signature.returns[1:])]
+    return unify(types) if signature.returns == "~" else signature.returns
+
+
+def scalar(ctx: Context, node: exp.Expression) -> Typed:
+    """A call by name."""
+    name = str(node.this).lower()
+    if name in _SPECIAL:
+        return _SPECIAL[name](ctx, node)
+    return _by_table(ctx, node, name, node.expressions)
+
+
+def _by_table(ctx: Context, node: exp.Expression, name: str, arguments: list[exp.Expression]) -> Typed:
+    typed = [ctx(argument) for argument in arguments]
+    types = _promoted(name, [of for _, of in typed])
+    signature = select_signature(ctx, node, FUNCTIONS, name, types)
+    result = sql(signature.template, *(part for part, _ in typed))
+    return ctx.guarded(result) if signature.raises else result, result_type(signature, types)
+
+
+def _unified(ctx: Context, node: exp.Expression) -> Typed:
+    name = str(node.this).lower()
+    typed = [ctx(argument) for argument in node.expressions]
+    common = unify(of for _, of in typed)
+    known = [of for _, of in typed]
+    if common is None and None not in known:
+        raise ctx.wrong(node, f"{name} of {', '.join(map(str, known))}", "cast them to one type")
+    return call(name, *(part for part, _ in typed)), common
+
+
+def _nullif(ctx: Context, node: exp.Expression) -> Typed:
+    (left, of), (right, _) = (ctx(argument) for argument in node.expressions)
+    return sql("nullif({0}, {1})", left, right), of
+
+
+def _concat(ctx: Context, node: exp.Expression) -> Typed:
+    typed = [ctx(argument) for argument in node.expressions]
+    if any(of not in ("varchar", "unknown", "int", "bigint", "smallint") for _, of in typed):
+        raise ctx.unsupported(node, "concat of other types than text and whole numbers", "cast to varchar")
+    return call("concat", *(part for part, _ in typed)), "varchar"
+
+
+def constant(ctx: Context, node: exp.Expression, what: str) -> str:
+    """The text of an argument that has to be a constant."""
+    if not isinstance(node, exp.Literal):
+        raise ctx.unsupported(node, f"{what} that is not a constant")
+    return str(node.name)
+
+
+def _convert_from(ctx: Context, node: exp.Expression) -> Typed:
+    data, encoding = node.expressions
+    if constant(ctx, encoding, "an encoding").upper() not in ("UTF8", "UTF-8"):
+        raise ctx.unsupported(node, f"the encoding {encoding.name}")
+    return ctx.guarded(call("decode", ctx.sql(data))), "varchar"
+
+
+def _convert_to(ctx: Context, node: exp.Expression) -> Typed:
+    text, encoding = node.expressions
+    if constant(ctx, encoding, "an encoding").upper() not in ("UTF8", "UTF-8"):
+        raise ctx.unsupported(node, f"the encoding {encoding.name}")
+    return call("encode", ctx.sql(text)), "bytea"
+
+
+_ENCODE = {"hex": "lower(hex({0}))", "base64": "rw_base64({0})", "escape": "rw_escape({0})"}
+_DECODE = {"hex": "unhex(rw_hex_digits({0}))"}
+
+
+def _encode(ctx: Context, node: exp.Expression) -> Typed:
+    data, kind = node.expressions
+    template = _ENCODE.get(constant(ctx, kind, "an encoding"))
+    if template is None:
+        raise ctx.unsupported(node, f"encode to {kind.name}")
+    return sql(template, ctx.sql(data)), "varchar"
+
+
+def _decode(ctx: Context, node: exp.Expression) -> Typed:
+    data, kind = node.expressions
+    template = _DECODE.get(constant(ctx, kind, "an encoding"))
+    if template is None:
+        raise ctx.unsupported(node, f"decode from {kind.name}")
+    return ctx.guarded(sql(template, ctx.sql(data))), "bytea"
+
+
+_TRUNCATIONS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+
+
+def _date_trunc(ctx: Context, node: exp.Expression) -> Typed:
+    field, value, *zone = node.expressions
+    name = constant(ctx, field, "a date_trunc field").lower()
+    if name not in _TRUNCATIONS or (zone and zone[0].name.upper() != "UTC"):
+        raise ctx.unsupported(node, f"date_trunc({name!r}, …)")
+    inner, of = ctx(value)
+    if of not in (None, "timestamp", "timestamptz"):
+        raise ctx.unsupported(node, f"date_trunc of {of}", "cast to timestamptz")
+    return sql(f"date_trunc('{name}', {{0}})", inner), of
+
+
+def _regexp_match(ctx: Context, node: exp.Expression) -> Typed:
+    text, pattern, *flags = node.expressions
+    options = constant(ctx, flags[0], "regexp flags") if flags else ""
+    if options not in ("", "i", "c"):
+        raise ctx.unsupported(node, f"regexp flags {options!r}")
+    found = translate_pattern(ctx, node, constant(ctx, pattern, "a regular expression"), options)
+    groups = ", ".join(_group(ctx, node, found, index) for index in range(1, len(found.groups) + 1))
+    pieces = groups or f"regexp_extract({{0}}, {quoted(found.text)})"
+    matches = f"regexp_matches({{0}}, {quoted(found.text)})"
+    return sql(f"CASE WHEN {matches} THEN [{pieces}] END", ctx.sql(text)), "varchar[]"
+
+
+def _group(ctx: Context, node: exp.Expression, pattern: object, index: int) -> str:
+    """A group that took no part in the match is NULL in RisingWave and empty in DuckDB."""
+    group = pattern.groups[index - 1]  # type: ignore[attr-defined]
+    text = f"regexp_extract({{0}}, {quoted(pattern.text)}, {index})"  # type: ignore[attr-defined]
+    if group.always:
+        return text
+    if group.width == 0:
+        raise ctx.unsupported(node, "a group that is optional and may be empty in regexp_match")
+    return f"nullif({text}, '')"
+
+
+def _now(ctx: Context, node: exp.Expression) -> Typed:
+    if ctx.in_view:
+        raise ctx.unsupported(node, "now() in a view", "its answer depends on when it is asked")
+    return sql("now()"), "timestamptz"
+
+
+_SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
+    **dict.fromkeys(("coalesce", "greatest", "least"), _unified),
+    "nullif": _nullif,
+    "concat": _concat,
+    "convert_from": _convert_from,
+    "convert_to": _convert_to,
+    "encode": _encode,
+    "decode": _decode,
+    "date_trunc": _date_trunc,
+    "regexp_match": _regexp_match,
+    "now": _now,
+}
+
+_FIELDS = ("year", "quarter", "month", "week", "day", "doy", "dow", "isodow", "hour", "minute", "isoyear")
+
+
+def extract(ctx: Context, node: exp.Expression) -> Typed:
+    """EXTRACT(field FROM x), a numeric."""
+    field = node.name.lower()
+    value, of = ctx(node.expression)
+    if of not in (None, "date", "timestamp", "timestamptz") or field not in (*_FIELDS, "epoch", "second"):
+        raise ctx.unsupported(node, f"EXTRACT({field.upper()} FROM {of})")
+    if field == "epoch":
+        return sql("CAST(epoch_us({0}) * 0.000001 AS DECIMAL(38, 6))", value), "numeric"
+    if field == "second":
+        return sql("CAST(extract(microseconds FROM {0}) * 0.000001 AS DECIMAL(38, 6))", value), "numeric"
+    return sql(f"CAST(extract({field} FROM {{0}}) AS DECIMAL(18, 0))", value), "numeric"
+
+
+def named(name: str, *arguments: str) -> Callable[[Context, exp.Expression], Typed]:
+    """A rule for a function with a syntax of its own: its arguments by their names in the node."""
+
+    def rule(ctx: Context, node: exp.Expression) -> Typed:
+        given = [node.args[key] for key in arguments if node.args.get(key) is not None]
+        return _by_table(ctx, node, name, given)
+
+    return rule

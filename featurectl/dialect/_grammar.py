@@ -1,0 +1,100 @@
+"""RisingWave's grammar, as a delta on sqlglot's.
+
+sqlglot's own parsers already decide what a function means while they parse. Here they must not: a call
+keeps its name and its arguments, so that our tables alone decide. JSON arrows keep their operands and
+bind as weakly as in Postgres.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from sqlglot import exp
+from sqlglot.dialects.risingwave import RisingWave
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers.risingwave import RisingWaveParser
+from sqlglot.tokenizer_core import TokenType
+
+from featurectl.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["fold_identifiers", "line_of", "parse_one"]
+
+
+def _arrow(kind: type[exp.Expression]) -> Callable[..., Any]:
+    return lambda self, this, key: self.expression(kind(this=this, expression=key))
+
+
+def _only(table: dict[Any, Any], *keys: Any) -> dict[Any, Any]:
+    return {key: table[key] for key in keys}
+
+
+class _Parser(RisingWaveParser):
+    FUNCTIONS: ClassVar = {}
+    LAMBDAS: ClassVar = {}  # `f(j -> 'a')` is a JSON arrow, not a lambda
+    FUNCTION_PARSERS: ClassVar = _only(
+        RisingWaveParser.FUNCTION_PARSERS, "CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM"
+    )
+    NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(RisingWaveParser.NO_PAREN_FUNCTION_PARSERS, "ANY", "CASE")
+    COLUMN_OPERATORS: ClassVar = _only(RisingWaveParser.COLUMN_OPERATORS, TokenType.DOT, TokenType.DCOLON)
+    CAST_COLUMN_OPERATORS: ClassVar = {TokenType.DOT, TokenType.DCOLON}
+    JSON_OPERATORS: ClassVar = {
+        TokenType.ARROW: _arrow(exp.JSONExtract),
+        TokenType.DARROW: _arrow(exp.JSONExtractScalar),
+        TokenType.HASH_ARROW: _arrow(exp.JSONBExtract),
+        TokenType.DHASH_ARROW: _arrow(exp.JSONBExtractScalar),
+    }
+
+
+class Grammar(RisingWave):
+    """The dialect that is read."""
+
+    Parser = _Parser
+
+
+def parse_one(sql: str, *, file: str | None, first_line: int) -> exp.Expression:
+    """Parses exactly one statement.
+
+    Raises:
+        ProjectError: a syntax error, none or several statements; with file and line.
+    """
+    try:
+        statements = [tree for tree in Grammar().parse(sql) if tree is not None]
+    except ParseError as error:
+        detail = error.errors[0] if error.errors else {}
+        line = first_line + (detail.get("line") or 1) - 1
+        reason = _reason(detail)
+        raise ProjectError(f"SQL syntax error: {reason}", file=file, line=line) from error
+    except TokenError as error:
+        raise ProjectError(f"SQL syntax error: {error}", file=file, line=first_line) from error
+    if len(statements) != 1:
+        raise ProjectError(f"one statement expected, {len(statements)} found", file=file, line=first_line)
+    tree: Any = statements[0]
+    return tree  # type: ignore[no-any-return]
+
+
+def _reason(detail: Any) -> str:
+    near = (detail.get("highlight") or "").strip()
+    reason = (detail.get("description") or "cannot be parsed").rstrip(".")
+    return f"{reason}, near {near!r}" if near else reason
+
+
+def fold_identifiers(tree: exp.Expression) -> None:
+    """Lower-cases what is not quoted, as RisingWave does."""
+    for identifier in tree.find_all(exp.Identifier):
+        if not identifier.args.get("quoted"):
+            identifier.set("this", identifier.name.lower())
+
+
+def line_of(node: exp.Expression, first_line: int) -> int:
+    """The line in the file of a node, or of the nearest place that the parser remembers."""
+    at: Any = node
+    while at is not None:
+        for part in at.walk():
+            if "line" in part.meta:
+                return first_line + int(part.meta["line"]) - 1
+        at = at.parent
+    return first_line

@@ -1,0 +1,81 @@
+r"""DuckDB macros that translated SQL relies on: pure SQL, so that any DuckDB can read the views.
+
+Those for text know RisingWave's spellings, where DuckDB reads more generously. All answer NULL for what
+RisingWave refuses; outside a view `rw_checked` makes that an error.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MACROS"]
+
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
+_ZONE = r" ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
+
+# Numbers that serde_json refuses and DuckDB's parser takes: NaN, infinities, trailing commas, and
+# numbers out of a double's range. First a cheap look that "Nanterre" passes only if it follows a
+# comma; the strings are taken out for those few documents only.
+_STRAY = r"(?:^|[:,\[])[ \t\r\n]*-?(?:[nN][aA]|[iI])|,[ \t\r\n]*[\]}]"
+_HUGE = r"[eE][+]?[0-9]{3}|[0-9]{40}"
+_JSON_STRING = r'"(?:[^"\\]|\\.)*"'
+_JSON_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+
+_DEFINITIONS = {
+    "rw_checked(x, y, message)": "CASE WHEN y IS NULL AND x IS NOT NULL THEN error(message) ELSE y END",
+    "rw_digits(t)": r"CASE WHEN regexp_full_match(t, '\s*[+-]?[0-9]+\s*') THEN t END",
+    "rw_float(t)": "CASE WHEN NOT contains(t, '_') THEN t END",
+    "rw_boolean(t)": (
+        "CASE WHEN lower(trim(t)) IN ('true', 'tru', 'tr', 't', 'on', '1', 'yes', 'ye', 'y') THEN true "
+        "WHEN lower(trim(t)) IN ('false', 'fals', 'fal', 'fa', 'f', 'off', 'of', '0', 'no', 'n') "
+        "THEN false END"
+    ),
+    "rw_date(t)": rf"CASE WHEN regexp_full_match(t, '\s*{_DATE}\s*') THEN TRY_CAST(t AS DATE) END",
+    "rw_time(t)": rf"CASE WHEN regexp_full_match(t, '\s*{_CLOCK}\s*') THEN TRY_CAST(t AS TIME) END",
+    "rw_timestamp(t)": (
+        rf"CASE WHEN regexp_full_match(t, '\s*{_DATE}([Tt ]{_CLOCK})?\s*') THEN TRY_CAST(t AS TIMESTAMP) END"
+    ),
+    "rw_timestamptz(t)": (
+        rf"CASE WHEN regexp_full_match(t, '\s*{_DATE}([Tt ]{_CLOCK}({_ZONE})?)?\s*') "
+        "THEN TRY_CAST(upper(t) AS TIMESTAMPTZ) END"
+    ),
+    "rw_timestamp_text(t)": (
+        "CASE WHEN epoch_us(t) % 1000000 = 0 THEN strftime(t, '%Y-%m-%d %H:%M:%S') "
+        "WHEN epoch_us(t) % 1000 = 0 THEN strftime(t, '%Y-%m-%d %H:%M:%S.%g') "
+        "ELSE strftime(t, '%Y-%m-%d %H:%M:%S.%f') END"
+    ),
+    "rw_timestamptz_text(t)": "rw_timestamp_text(CAST(t AS TIMESTAMP)) || '+00:00'",
+    "rw_json_is_strict(t)": (
+        f"NOT regexp_matches(regexp_replace(t, '{_JSON_STRING}', '\"\"', 'g'), '{_STRAY}') "
+        "AND len(list_filter(regexp_extract_all("
+        f"regexp_replace(t, '{_JSON_STRING}', '\"\"', 'g'), '{_JSON_NUMBER}'), "
+        "lambda n: isinf(TRY_CAST(n AS DOUBLE)))) = 0"
+    ),
+    "rw_jsonb(t)": (
+        f"CASE WHEN NOT regexp_matches(t, '{_STRAY}|{_HUGE}') OR rw_json_is_strict(t) THEN TRY_CAST(t AS JSON) END"
+    ),
+    "rw_jsonb_typeof(j)": (
+        "CASE json_type(j) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' "
+        "WHEN 'VARCHAR' THEN 'string' WHEN 'BOOLEAN' THEN 'boolean' WHEN 'NULL' THEN 'null' "
+        "ELSE CASE WHEN j IS NOT NULL THEN 'number' END END"
+    ),
+    "rw_jsonb_number(j)": ("CASE WHEN rw_jsonb_typeof(j) = 'number' THEN TRY_CAST(CAST(j AS VARCHAR) AS DOUBLE) END"),
+    "rw_jsonb_boolean(j)": "CASE CAST(j AS VARCHAR) WHEN 'true' THEN true WHEN 'false' THEN false END",
+    "rw_jsonb_array_length(j)": ("CASE WHEN json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS INTEGER) END"),
+    "rw_field(j, k, p)": "json_extract(j, p)",
+    "rw_field_text(j, k, p)": "json_extract_string(j, p)",
+    "rw_element(j, i)": "json_extract(j, CASE WHEN i < 0 THEN '$[#' || i || ']' ELSE '$[' || i || ']' END)",
+    "rw_element_text(j, i)": (
+        "json_extract_string(j, CASE WHEN i < 0 THEN '$[#' || i || ']' ELSE '$[' || i || ']' END)"
+    ),
+    "rw_substr_from(t, start)": "substr(t, greatest(start, 1))",
+    "rw_substr(t, start, length)": (
+        "CASE WHEN length >= 0 THEN substr(t, greatest(start, 1), greatest(length + least(start - 1, 0), 0)) END"
+    ),
+    "rw_hex_digits(t)": (
+        "CASE WHEN regexp_full_match(regexp_replace(t, '[ \\n\\t\\r]', '', 'g'), '([0-9a-fA-F]{2})*') "
+        "THEN regexp_replace(t, '[ \\n\\t\\r]', '', 'g') END"
+    ),
+    "rw_base64(b)": "regexp_replace(to_base64(b), '(.{76})', '\\1' || chr(10), 'g')",
+}
+
+MACROS: tuple[str, ...] = tuple(f"CREATE OR REPLACE MACRO {head} AS {body}" for head, body in _DEFINITIONS.items())

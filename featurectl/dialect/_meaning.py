@@ -1,0 +1,141 @@
+"""What a query reads and what it means, whatever its spelling."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from featurectl.dialect._queries import output_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["columns_of", "fingerprint_of", "references_of"]
+
+_WINDOWS = ("tumble", "hop")
+
+
+def references_of(tree: exp.Expression) -> tuple[str, ...]:
+    """The relations that a query reads, once each, in order of appearance."""
+    return tuple(dict.fromkeys(_references(tree, frozenset())))
+
+
+def _references(node: exp.Expression, ctes: frozenset[str]) -> Iterator[str]:
+    clause = node.args.get("with_")
+    for cte in clause.expressions if clause is not None else []:
+        yield from _references(cte.this, ctes)
+        ctes |= {cte.alias}
+    if isinstance(node, exp.Table):
+        name = _relation_name(node)
+        if name and name not in ctes:
+            yield name
+    for part in node.iter_expressions():
+        if part is not clause:
+            yield from _references(part, ctes)
+
+
+def _relation_name(node: exp.Table) -> str:
+    """The relation behind a table node, also as the first argument of a window function."""
+    function = node.this
+    if isinstance(function, exp.Anonymous):
+        windowed = str(function.this).lower() in _WINDOWS and function.expressions
+        target = function.expressions[0] if windowed else None
+        if not isinstance(target, exp.Column):
+            return ""
+        return ".".join(part.name for part in target.parts)
+    return ".".join(part.name for part in node.parts)
+
+
+def columns_of(tree: exp.Expression) -> tuple[str, ...] | None:
+    """The names of the output columns, None if they depend on a `*`."""
+    select = tree
+    while isinstance(select, exp.SetOperation | exp.Subquery):
+        select = select.this
+    if not isinstance(select, exp.Select) or any(item.is_star for item in select.expressions):
+        return None
+    return tuple(output_name(item) for item in select.expressions)
+
+
+def fingerprint_of(tree: exp.Expression) -> str:
+    """A hash of the query's meaning.
+
+    Each CTE is put where it is used, aliases of relations are numbered, parentheses are in the shape
+    of the tree already.
+    """
+    form = _Form(count())(tree, {}, {})
+    return hashlib.sha256(json.dumps(form, separators=(",", ":")).encode()).hexdigest()
+
+
+class _Form:
+    """The nested lists that stand for a tree."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self.numbers = numbers
+
+    def __call__(self, node: Any, ctes: Mapping[str, Any], names: Mapping[str, str]) -> Any:
+        if isinstance(node, list):
+            return [self(part, ctes, names) for part in node]
+        if not isinstance(node, exp.Expression):
+            return node if isinstance(node, bool | int | None) else str(node)
+        if isinstance(node, exp.Paren):
+            return self(node.this, ctes, names)
+        return self.expression(node, ctes, names)
+
+    def expression(self, node: exp.Expression, ctes: Mapping[str, Any], names: Mapping[str, str]) -> Any:
+        if isinstance(node, exp.Query):
+            return self.query(node, ctes, names)
+        if isinstance(node, exp.Table):
+            return self.table(node, ctes, names)
+        if isinstance(node, exp.Column) and node.text("table") in names:
+            return ["column", names[node.text("table")], self(node.this, ctes, names)]
+        return self.parts(node, ctes, names)
+
+    def parts(self, node: Any, ctes: Mapping[str, Any], names: Mapping[str, str]) -> Any:
+        """A node by its class and what it holds; whether a name was quoted is no meaning."""
+        if isinstance(node, exp.Identifier):
+            return ["name", node.name]
+        args = [
+            [key, self(value, ctes, names)]
+            for key, value in sorted(node.args.items())
+            if value is not None and value is not False and value != [] and key != "with_"
+        ]
+        if isinstance(node, exp.Anonymous):
+            args = [[key, value.lower() if key == "this" else value] for key, value in args]
+        return [type(node).key, *args]
+
+    def query(self, node: exp.Expression, ctes: Mapping[str, Any], names: Mapping[str, str]) -> Any:
+        clause = node.args.get("with_")
+        for cte in clause.expressions if clause is not None else []:
+            columns = [column.name for column in cte.args["alias"].args.get("columns") or []]
+            ctes = {**ctes, cte.alias: ["cte", columns, _Form(count())(cte.this, ctes, {})]}
+        return self.parts(node, ctes, {**names, **self.aliases(node)})
+
+    def aliases(self, node: exp.Expression) -> dict[str, str]:
+        """Numbers for the relations of one SELECT, in the order in which they stand."""
+        items = [node.args["from_"].this] if node.args.get("from_") else []
+        items += [item.this for item in node.args.get("joins") or []]
+        return {self.name_of(item): f"#{next(self.numbers)}" for item in items}
+
+    def name_of(self, item: Any) -> str:
+        function = item.this if isinstance(item, exp.Table) else None
+        if isinstance(function, exp.Anonymous) and function.expressions and not item.alias:
+            return str(function.expressions[0].name)
+        return str(item.alias_or_name)
+
+    def table(self, node: exp.Table, ctes: Mapping[str, Any], names: Mapping[str, str]) -> Any:
+        alias = node.args.get("alias")
+        columns = [column.name for column in alias.args.get("columns") or []] if alias else []
+        known = ["table", names.get(self.name_of(node)), columns]
+        if isinstance(node.this, exp.Identifier) and not node.text("db") and node.name in ctes:
+            return [*known, ctes[node.name]]
+        if isinstance(node.this, exp.Anonymous):
+            target, *rest = node.this.expressions
+            inner = ctes.get(target.name) if isinstance(target, exp.Column) else None
+            source = inner or self(target, ctes, {})
+            return [*known, str(node.this.this).lower(), source, self(rest, ctes, names)]
+        parts = {key: value for key, value in node.args.items() if key != "alias"}
+        return [*known, [[key, self(value, ctes, names)] for key, value in sorted(parts.items()) if value]]

@@ -1,0 +1,237 @@
+"""Operators: logic, comparisons, arithmetic by the types of its operands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from featurectl.dialect._output import quoted, sql
+from featurectl.dialect._regexp import translate_pattern
+from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, unify
+
+if TYPE_CHECKING:
+    from featurectl.dialect._context import Context, Rule, Typed
+    from featurectl.dialect._types import Type
+
+__all__ = ["OPERATORS"]
+
+
+def _logic(ctx: Context, node: exp.Expression) -> Typed:
+    for name in ("this", "expression"):
+        if name in node.args:
+            node.set(name, ctx.sql(node.args[name]))
+    return node, "boolean"
+
+
+def _comparison(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = ctx(node.this), ctx(node.expression)
+    _comparable(ctx, node, left[1], right[1])
+    node.set("this", left[0])
+    node.set("expression", right[0])
+    return node, "boolean"
+
+
+def _comparable(ctx: Context, node: exp.Expression, *types: Type) -> None:
+    common = unify(types)
+    if common == "jsonb":
+        raise ctx.unsupported(node, "comparing jsonb values", "compare j ->> 'key', or jsonb_typeof(j)")
+    if common is None and None not in types:
+        names = " and ".join(str(name) for name in dict.fromkeys(types))
+        raise ctx.wrong(node, f"{names} cannot be compared", "cast one side")
+
+
+def _any_of(ctx: Context, node: exp.Expression) -> Typed:
+    inner = node.this.this if isinstance(node.this, exp.Paren) else node.this
+    value, of = ctx(inner)
+    return sql("ANY({0})", value), of.removesuffix("[]") if of else None
+
+
+def _is(ctx: Context, node: exp.Expression) -> Typed:
+    if not isinstance(node.expression, exp.Null | exp.Boolean):
+        raise ctx.unsupported(node, "IS with this operand")
+    node.set("this", ctx.sql(node.this))
+    return node, "boolean"
+
+
+def _in(ctx: Context, node: exp.Expression) -> Typed:
+    value, of = ctx(node.this)
+    node.set("this", value)
+    if node.args.get("query"):
+        node.set("query", ctx.sql(node.args["query"]))
+        return node, "boolean"
+    members = [ctx(member) for member in node.expressions]
+    _comparable(ctx, node, of, *(kind for _, kind in members))
+    node.set("expressions", [member for member, _ in members])
+    return node, "boolean"
+
+
+def _between(ctx: Context, node: exp.Expression) -> Typed:
+    parts = {name: ctx(node.args[name]) for name in ("this", "low", "high")}
+    _comparable(ctx, node, *(of for _, of in parts.values()))
+    for name, (part, _) in parts.items():
+        node.set(name, part)
+    return node, "boolean"
+
+
+def _like(ctx: Context, node: exp.Expression) -> Typed:
+    text, pattern = ctx.sql(node.this), node.expression
+    operator = ("NOT " if node.args.get("negate") else "") + type(node).key.upper()
+    if isinstance(pattern, exp.Literal) and "\\" not in pattern.this:
+        return sql(f"({{0}} {operator} {{1}})", text, pattern), "boolean"
+    # RisingWave escapes with a backslash where DuckDB has no default
+    like = sql(f"({{0}} {operator} {{1}} ESCAPE '\\')", text, ctx.sql(pattern))
+    return ctx.guarded(like), "boolean"
+
+
+def _matches(ctx: Context, node: exp.Expression) -> Typed:
+    if not isinstance(node.expression, exp.Literal):
+        raise ctx.unsupported(node, "a regular expression that is not a constant")
+    pattern = translate_pattern(ctx, node, node.expression.name).text
+    return sql(f"regexp_matches({{0}}, {quoted(pattern)})", ctx.sql(node.this)), "boolean"
+
+
+def _concat(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = ctx(node.this), ctx(node.expression)
+    types = {of for _, of in (left, right) if of != "unknown"}
+    if types - {"varchar"}:
+        raise ctx.unsupported(node, "|| of operands that are not known to be text", "cast to varchar")
+    return sql("({0} || {1})", left[0], right[0]), "varchar"
+
+
+def _negative(ctx: Context, node: exp.Expression) -> Typed:
+    value, of = ctx(node.this)
+    node.set("this", value)
+    return node, of
+
+
+def _raises_alone(node: exp.Expression) -> bool:
+    """TRY cannot hold aggregates, windows and subqueries."""
+    heavy = (exp.Window, exp.Query, exp.Subquery, exp.Filter)
+    return not any(isinstance(part, heavy) or part.meta.get("aggregate") for part in node.walk())
+
+
+def _checked(ctx: Context, node: exp.Expression, of: Type) -> Typed:
+    """Overflow of whole numbers is NULL in a view; what only DuckDB cannot hold stays an error."""
+    if of in (*INTEGERS, None) and _raises_alone(node):
+        return ctx.guarded(node), of
+    return node, of
+
+
+_TIME_SUMS: dict[tuple[str, Type, Type], str] = {
+    **{(op, of, "interval"): of for op in "+-" for of in ("timestamp", "timestamptz", "time", "interval")},
+    **{("+", "interval", of): of for of in ("timestamp", "timestamptz", "time")},
+    ("+", "date", "interval"): "timestamp",
+    ("-", "date", "interval"): "timestamp",
+    ("+", "interval", "date"): "timestamp",
+    ("+", "date", "int"): "date",
+    ("-", "date", "int"): "date",
+    ("+", "int", "date"): "date",
+    ("-", "date", "date"): "int",
+    ("-", "timestamp", "timestamp"): "interval",
+    ("-", "timestamptz", "timestamptz"): "interval",
+}
+
+
+def _sum_type(ctx: Context, node: exp.Expression, left: Type, right: Type) -> Type:
+    op = "+" if isinstance(node, exp.Add) else "-"
+    if left in NUMBERS and right in NUMBERS:
+        return unify((left, right))
+    if (op, left, right) in _TIME_SUMS:
+        return _TIME_SUMS[op, left, right]
+    if {left, right} == {None, "interval"}:
+        return None
+    if "unknown" in (left, right) or (left is not None and right is not None):
+        raise ctx.unsupported(node, f"{left} {op} {right}", "cast the operands")
+    return None
+
+
+def _widened(typed: Typed, to: Type) -> exp.Expression:
+    """DuckDB computes SMALLINT + 1 in SMALLINT, RisingWave in INT."""
+    node, of = typed
+    return sql("CAST({0} AS INTEGER)", node) if of == "smallint" and to != of else node
+
+
+def _sum(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = ctx(node.this), ctx(node.expression)
+    of = _sum_type(ctx, node, left[1], right[1])
+    op = "+" if isinstance(node, exp.Add) else "-"
+    result = sql(f"({{0}} {op} {{1}})", _widened(left, of), _widened(right, of))
+    if of == "int" and left[1] == "date":
+        result = sql("CAST({0} AS INTEGER)", result)
+    return (result, of) if "interval" in (left[1], right[1]) else _checked(ctx, result, of)
+
+
+def _product(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = ctx(node.this), ctx(node.expression)
+    types = (left[1], right[1])
+    if "interval" in types:
+        return _checked(ctx, sql("({0} * {1})", left[0], right[0]), "interval")
+    of = unify(types)
+    if of is not None and of not in NUMBERS:
+        raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the operands")
+    return _checked(ctx, sql("({0} * {1})", _widened(left, of), _widened(right, of)), of)
+
+
+def _divisor(ctx: Context, node: exp.Expression) -> exp.Expression:
+    """Division by zero is NULL in a view, else an error."""
+    if isinstance(node, exp.Literal) and float(node.this) != 0:
+        return node
+    zero = "NULLIF({0}, 0)" if ctx.in_view else "CASE WHEN {0} = 0 THEN error('division by zero') ELSE {0} END"
+    return sql(zero, node)
+
+
+def _quotient(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = ctx(node.this), ctx(node.expression)
+    of = unify((left[1], right[1]))
+    if of in INTEGERS:
+        return sql("({0} // {1})", left[0], _divisor(ctx, right[0])), of
+    if of in FLOATS:
+        return sql("({0} / {1})", left[0], right[0]), of
+    if of == "numeric":
+        return sql("(CAST({0} AS DOUBLE) / {1})", left[0], _divisor(ctx, right[0])), "numeric"
+    if left[1] == "interval" and right[1] in NUMBERS:
+        return sql("({0} / {1})", left[0], _divisor(ctx, right[0])), "interval"
+    raise ctx.unsupported(
+        node, "/ between operands whose types are not known", "cast one: whole numbers divide without rest"
+    )
+
+
+def _remainder(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = ctx(node.this), ctx(node.expression)
+    of = unify((left[1], right[1]))
+    if of not in (*INTEGERS, "numeric"):
+        raise ctx.unsupported(node, f"{left[1]} % {right[1]}", "cast to whole numbers or numeric")
+    return sql("({0} % {1})", left[0], _divisor(ctx, right[0])), of
+
+
+def _at_time_zone(ctx: Context, node: exp.Expression) -> Typed:
+    value, of = ctx(node.this)
+    if of not in ("timestamp", "timestamptz") or not isinstance(node.args["zone"], exp.Literal):
+        raise ctx.unsupported(node, "AT TIME ZONE on this operand", "cast it to timestamp or timestamptz")
+    other = "timestamptz" if of == "timestamp" else "timestamp"
+    return sql("({0} AT TIME ZONE {1})", value, node.args["zone"]), other
+
+
+_BINARY = frozenset({"this", "expression"})
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+
+OPERATORS: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
+    **dict.fromkeys((exp.And, exp.Or, exp.Not), (_logic, _BINARY)),
+    **dict.fromkeys(_COMPARISONS, (_comparison, _BINARY)),
+    exp.Is: (_is, _BINARY),
+    exp.In: (_in, frozenset({"this", "expressions", "query"})),
+    exp.Any: (_any_of, frozenset({"this"})),
+    exp.Between: (_between, frozenset({"this", "low", "high"})),
+    exp.Like: (_like, _BINARY | {"negate"}),
+    exp.ILike: (_like, _BINARY | {"negate"}),
+    exp.RegexpLike: (_matches, _BINARY),
+    exp.DPipe: (_concat, _BINARY | {"safe"}),
+    exp.Neg: (_negative, frozenset({"this"})),
+    exp.Add: (_sum, _BINARY),
+    exp.Sub: (_sum, _BINARY),
+    exp.Mul: (_product, _BINARY),
+    exp.Div: (_quotient, _BINARY | {"typed", "safe"}),
+    exp.Mod: (_remainder, _BINARY),
+    exp.AtTimeZone: (_at_time_zone, frozenset({"this", "zone"})),
+}

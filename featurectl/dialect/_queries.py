@@ -1,0 +1,203 @@
+"""Queries: SELECT, UNION, VALUES, WITH."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from featurectl.dialect._context import Scope
+from featurectl.dialect._relations import join, relation
+from featurectl.dialect._types import unify
+
+if TYPE_CHECKING:
+    from featurectl.dialect._context import Columns, Context
+    from featurectl.dialect._types import Type
+
+__all__ = ["output_name", "query"]
+
+Result = tuple[exp.Expression, "Columns | None"]
+
+_TAIL = frozenset({"with_", "distinct", "order", "limit", "offset"})
+_SELECT = _TAIL | {"expressions", "from_", "joins", "where", "group", "having"}
+_SET = _TAIL | {"this", "expression", "side", "kind"}
+
+
+def query(ctx: Context, node: exp.Expression) -> Result:
+    """Translates a query in place; answers its columns where they are known."""
+    if isinstance(node, exp.Select):
+        return _select(ctx, node)
+    if isinstance(node, exp.SetOperation):
+        return _set_operation(ctx, node)
+    if isinstance(node, exp.Values):
+        return _values(ctx, node)
+    if isinstance(node, exp.Subquery):
+        ctx.check(node, frozenset({"this"}))
+        inner, columns = query(ctx, node.this)
+        node.set("this", inner)
+        return node, columns
+    raise ctx.unsupported(node, f"{type(node).key.upper()} as a query")
+
+
+def _with(ctx: Context, node: exp.Expression) -> Context:
+    clause = node.args.get("with_")
+    if clause is None:
+        return ctx
+    ctx.check(clause, frozenset({"expressions"}))
+    for cte in clause.expressions:
+        ctx.check(cte, frozenset({"this", "alias"}))
+        inner, columns = query(ctx, cte.this)
+        cte.set("this", inner)
+        names = [column.name for column in cte.args["alias"].args.get("columns") or []]
+        if names and columns is not None:
+            columns = dict(zip(names, columns.values(), strict=False))
+        ctx = ctx.with_cte(cte.alias, columns)
+    return ctx
+
+
+def _select(ctx: Context, node: exp.Expression) -> Result:
+    ctx.check(node, _SELECT)
+    ctx = _with(ctx, node)
+    ctx = ctx.within(_sources(ctx, node))
+    _conditions(ctx, node)
+    columns = _projections(ctx, node)
+    _order(ctx, node)
+    _limits(ctx, node)
+    return node, columns
+
+
+def _sources(ctx: Context, node: exp.Expression) -> Scope:
+    found: dict[str, Columns | None] = {}
+    first = node.args.get("from_")
+    if first is not None:
+        source, name, columns = relation(ctx, first.this)
+        first.set("this", source)
+        found[name or "?0"] = columns
+    for index, item in enumerate(node.args.get("joins") or []):
+        _, name, columns = join(ctx, item)
+        found[name or f"?{index + 1}"] = columns
+    return Scope(found, ctx.scope)
+
+
+def _conditions(ctx: Context, node: exp.Expression) -> None:
+    for item in node.args.get("joins") or []:
+        if item.args.get("on") is not None:
+            item.set("on", ctx.sql(item.args["on"]))
+    for clause in ("where", "having"):
+        if node.args.get(clause) is not None:
+            part = node.args[clause]
+            part.set("this", ctx.sql(part.this))
+    group = node.args.get("group")
+    if group is not None:
+        ctx.check(group, frozenset({"expressions"}))
+        group.set("expressions", [ctx.sql(key) for key in group.expressions])
+    distinct = node.args.get("distinct")
+    if distinct is not None and distinct.args.get("on") is not None:
+        distinct.set("on", ctx.sql(distinct.args["on"]))
+
+
+def _projections(ctx: Context, node: exp.Expression) -> Columns | None:
+    columns: Columns = {}
+    known = True
+    projected = []
+    for item in node.expressions:
+        part, added = _projection(ctx, node, item)
+        projected.append(part)
+        known = known and added is not None
+        columns.update(added or {})
+    node.set("expressions", projected)
+    return columns if known else None
+
+
+def _projection(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
+    if item.is_star:
+        return _star(ctx, select, item)
+    name = output_name(item)
+    value, of = ctx(item.this if isinstance(item, exp.Alias) else item)
+    if isinstance(item, exp.Alias):
+        item.set("this", value)
+        return item, {name: of}
+    if isinstance(value, exp.Column):
+        return value, {name: of}
+    alias = exp.to_identifier(name, quoted=not name.isidentifier())
+    return exp.Alias(this=value, alias=alias), {name: of}
+
+
+def output_name(item: exp.Expression) -> str:
+    """The name that RisingWave gives an output column."""
+    if isinstance(item, exp.Alias | exp.Column):
+        return item.alias_or_name
+    if isinstance(item, exp.Anonymous):
+        return str(item.this).lower()
+    if isinstance(item, exp.Window | exp.Filter | exp.Cast | exp.Paren):
+        return output_name(item.this)
+    if isinstance(item, exp.Extract | exp.Case):
+        return type(item).key
+    return "?column?"
+
+
+def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
+    star = item.this if isinstance(item, exp.Column) else item
+    ctx.check(star, frozenset({"except_"}))
+    if any(part.args.get("using") for part in select.args.get("joins") or []):
+        raise ctx.unsupported(item, "SELECT * over a join with USING", "name the columns")
+    prefix = item.text("table") if isinstance(item, exp.Column) else ""
+    left_out = {column.name for column in star.args.get("except_") or []}
+    star.set("except_", [exp.Column(this=column.this) for column in star.args.get("except_") or []])
+    columns: Columns = {}
+    for name, found in ctx.scope.sources.items():
+        if prefix in ("", name):
+            if found is None:
+                return item, None
+            columns.update({key: of for key, of in found.items() if key not in left_out})
+    return item, columns
+
+
+def _order(ctx: Context, node: exp.Expression) -> None:
+    order = node.args.get("order")
+    for term in order.expressions if order is not None else []:
+        ctx.check(term, frozenset({"this", "desc", "nulls_first"}))
+        term.set("this", ctx.sql(term.this))
+
+
+def _limits(ctx: Context, node: exp.Expression) -> None:
+    for name in ("limit", "offset"):
+        part = node.args.get(name)
+        if part is not None and not isinstance(part.expression, exp.Literal):
+            raise ctx.unsupported(node, f"{name.upper()} that is not a number")
+
+
+def _set_operation(ctx: Context, node: exp.Expression) -> Result:
+    ctx.check(node, _SET)
+    if node.args.get("side") or node.args.get("kind"):
+        raise ctx.unsupported(node, "a set operation BY NAME")
+    ctx = _with(ctx, node)
+    left, columns = query(ctx, node.this)
+    right, others = query(ctx, node.expression)
+    node.set("this", left)
+    node.set("expression", right)
+    _order(ctx.within(Scope({"": columns}, ctx.scope)), node)
+    _limits(ctx, node)
+    if columns is None or others is None:
+        return node, None
+    if len(columns) != len(others):
+        raise ctx.wrong(node, "both sides of a UNION need the same number of columns")
+    pairs = zip(columns.items(), others.values(), strict=True)
+    return node, {name: _common(ctx, node, name, of, other) for (name, of), other in pairs}
+
+
+def _common(ctx: Context, node: exp.Expression, name: str, of: Type, other: Type) -> Type:
+    common = unify((of, other))
+    if common is None and None not in (of, other):
+        raise ctx.wrong(node, f"column {name} is {of} here and {other} there", "cast one side")
+    return common
+
+
+def _values(ctx: Context, node: exp.Expression) -> Result:
+    ctx.check(node, frozenset({"expressions", "alias"}))
+    rows = []
+    for row in node.expressions:
+        typed = [ctx(cell) for cell in row.expressions]
+        row.set("expressions", [cell for cell, _ in typed])
+        rows.append([of for _, of in typed])
+    return node, {f"column{index + 1}": unify(column) for index, column in enumerate(zip(*rows, strict=True))}

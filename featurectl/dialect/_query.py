@@ -1,0 +1,98 @@
+"""A query as others see it: its text, what it reads, what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from featurectl.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlglot import exp
+
+    Schema = Mapping[str, Mapping[str, str]]
+
+__all__ = ["Query", "output_types", "parse_query", "translate", "translate_query"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One parsed query in RisingWave's dialect.
+
+    Attributes:
+        text: The author's text.
+        tree: The parsed tree; for analysis only, what goes to RisingWave is the text.
+        references: The relations that it reads, in order of appearance, CTEs left out.
+        fingerprint: A hash of what it means; format, comments and aliases of tables do not change it.
+        columns: The names of its output columns; None where they depend on a `*`.
+        file: Where the text comes from.
+        first_line: The line in the file on which the text begins.
+    """
+
+    text: str
+    tree: exp.Expression = field(repr=False, compare=False)
+    references: tuple[str, ...]
+    fingerprint: str
+    columns: tuple[str, ...] | None
+    file: str | None = None
+    first_line: int = 1
+
+
+def parse_query(sql: str, *, file: str | None = None, first_line: int = 1) -> Query:
+    """Parses one SELECT, WITH, UNION or VALUES.
+
+    Raises:
+        ProjectError: a syntax error, several statements, or a statement that is no query.
+    """
+    from sqlglot import exp
+
+    from featurectl.dialect._grammar import fold_identifiers, parse_one
+    from featurectl.dialect._meaning import columns_of, fingerprint_of, references_of
+
+    tree = parse_one(sql, file=file, first_line=first_line)
+    if not isinstance(tree, exp.Query | exp.Values):
+        raise ProjectError(f"a query expected, not {type(tree).key.upper()}", file=file, line=first_line)
+    fold_identifiers(tree)
+    return Query(
+        sql, tree, references_of(tree), fingerprint_of(tree), columns_of(tree), file=file, first_line=first_line
+    )
+
+
+def translate_query(query: Query, *, in_view: bool = True, schema: Schema | None = None) -> str:
+    """The query in DuckDB's SQL, with RisingWave's meaning. It relies on `MACROS`.
+
+    Args:
+        query: The parsed query.
+        in_view: In a view an expression that fails is NULL; else it is an error.
+        schema: The columns of the relations that it reads and their types, as far as they are known:
+            some operators mean other things for other types.
+
+    Raises:
+        UnsupportedOnEngine: a construct that is not known to mean the same on DuckDB.
+        ProjectError: a construct that RisingWave would refuse too.
+    """
+    from featurectl.dialect._output import to_duckdb
+    from featurectl.dialect._translation import translated
+
+    return to_duckdb(translated(query, in_view=in_view, schema=schema or {})[0])
+
+
+def output_types(query: Query, *, schema: Schema | None = None) -> dict[str, str | None] | None:
+    """The output columns with RisingWave's types, None for a type that is not known.
+
+    Answers None if the columns themselves depend on a relation that is not in the schema.
+    """
+    from featurectl.dialect._translation import translated
+
+    return translated(query, in_view=True, schema=schema or {})[1]
+
+
+def translate(sql: str, to: str = "duckdb") -> str:
+    """Translates a query of RisingWave's dialect as a view means it."""
+    if to == "risingwave":
+        return sql
+    if to != "duckdb":
+        raise ValueError(f"to must be 'duckdb' or 'risingwave', not {to!r}")
+    return translate_query(parse_query(sql))
