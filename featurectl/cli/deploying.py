@@ -30,7 +30,7 @@ def plan(ctx: click.Context, select: tuple[str, ...], output: str, detailed_exit
 
     \b
     Example:
-      featurectl plan --select tag:solar --output json
+      featurectl plan --select tag:clicks --output json
     """
     from featurectl.services.applying import plan as make_plan
 

@@ -90,7 +90,7 @@ def list_views(ctx: click.Context, select: tuple[str, ...], output: str) -> None
 
     \b
     Example:
-      featurectl list --select tag:solar
+      featurectl list --select tag:clicks
     """
     from featurectl.services.selecting import select_views
 

@@ -1,4 +1,4 @@
-"""`--select`: `name`, `+name` (with all it reads), `name+` (with all that reads it), `tag:solar`."""
+"""`--select`: `name`, `+name` (with all it reads), `name+` (with all that reads it), `tag:clicks`."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ class EmbeddedWriter:
         self._con.execute("BEGIN")
         try:
             yield self._ledger.next_generation()
-        except BaseException:
+        except BaseException:  # whatever it is, an interrupt included: undone, and raised again
             self._con.execute("ROLLBACK")
             raise
         self._con.execute("COMMIT")
