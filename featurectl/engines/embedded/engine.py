@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from featurectl.engines.base import Capabilities, Result, State
 from featurectl.engines.embedded.connect import connect, duckdb_errors, text_literal
 from featurectl.engines.embedded.home import Home
-from featurectl.engines.embedded.ledger import Ledger, read_state
+from featurectl.engines.embedded.ledger import Ledger, read_schema, read_state
 from featurectl.engines.embedded.pieces import Pieces
 from featurectl.engines.embedded.sandbox import EmbeddedSandbox
 from featurectl.engines.embedded.snapshot import publish, published_generation, reading
@@ -77,10 +77,10 @@ class EmbeddedEngine:
     @contextmanager
     def query(self, sql: str) -> Iterator[Result]:
         """Run a query in the project's dialect on the newest snapshot."""
-        translated = _translate(sql)
         with reading(self._home, self._settings) as con:
             if con is None:
                 raise _nothing_applied()
+            translated = _translate(con, sql)
             with duckdb_errors("query"):
                 cursor = con.execute(translated)
                 described = cursor.description or []
@@ -90,11 +90,11 @@ class EmbeddedEngine:
 
     def export(self, sql: str, path: Path) -> int:
         """Write a query's rows as Parquet, under a temporary name until whole."""
-        translated = _translate(sql)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         with reading(self._home, self._settings) as con:
             if con is None:
                 raise _nothing_applied()
+            translated = _translate(con, sql)
             try:
                 with duckdb_errors("query"):
                     row = con.execute(
@@ -120,10 +120,10 @@ class EmbeddedEngine:
         )
 
 
-def _translate(sql: str) -> str:
+def _translate(con: duckdb.DuckDBPyConnection, sql: str) -> str:
     from featurectl.dialect import parse_query, translate_query
 
-    return translate_query(parse_query(sql), in_view=False)
+    return translate_query(parse_query(sql), in_view=False, schema=read_schema(con))
 
 
 def _nothing_applied() -> UsageError:

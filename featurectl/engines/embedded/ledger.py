@@ -10,13 +10,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import BackfillChunk, MigrationRun, Release, SourceState, State, Version
+from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import duckdb
 
-__all__ = ["LEDGER_TABLES", "Ledger", "read_state"]
+    from featurectl.engines.embedded.translation import Schema
+
+__all__ = ["LEDGER_TABLES", "Ledger", "read_schema", "read_state"]
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS featurectl;
@@ -62,6 +65,10 @@ class Ledger:
     def state(self) -> State:
         """Everything, as of now."""
         return read_state(self._con)
+
+    def schema(self) -> Schema:
+        """The columns of every relation."""
+        return read_schema(self._con)
 
     def generation(self) -> int:
         """The number of the last committed change."""
@@ -186,6 +193,16 @@ class Ledger:
                 datetime.now(UTC),
             ],
         )  # fmt: skip
+
+
+def read_schema(con: duckdb.DuckDBPyConnection) -> Schema:
+    """The columns and types of everything that a query can read, on the writer's connection or a snapshot's."""
+    rows = con.execute("SELECT name, include FROM featurectl.source_tables").fetchall()
+    sources = {
+        name: {column: SOURCE_TYPES[role] for role, column in json.loads(columns).items()} for name, columns in rows
+    }
+    tables = [row[0] for row in con.execute("SELECT name FROM featurectl.tables").fetchall()]
+    return schema_of(con, read_state(con), sources, tables)
 
 
 def read_state(con: duckdb.DuckDBPyConnection) -> State:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from featurectl.engines.embedded.connect import connect, duckdb_errors, quote
 from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.ingest import empty_query
+from featurectl.engines.embedded.translation import SOURCE_TYPES, described, view_columns
 from featurectl.errors import ProjectError
 from featurectl.project.analysis import template_lines
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from featurectl.project import Migration, Project
+    from featurectl.engines.embedded.translation import Schema
+    from featurectl.project import FeatureView, Migration, Project
     from featurectl.settings import Settings
 
 __all__ = ["EmbeddedSandbox"]
@@ -30,6 +32,7 @@ class EmbeddedSandbox:
         from featurectl.dialect import MACROS
 
         self._project = project
+        self._schema: Schema = {}
         self._con = connect(None, settings, Home(settings.home_dir))
         with duckdb_errors("preparing a test"):
             for statement in MACROS:
@@ -60,8 +63,7 @@ class EmbeddedSandbox:
         view = self._project.views.get(relation)
         with duckdb_errors(f"giving rows to {relation}"):
             if view is not None:
-                with template_lines(view.rendered):
-                    self._con.execute(f"CREATE TABLE {quote(relation)} AS {_translated(view)} LIMIT 0")
+                self._create("TABLE", view, " LIMIT 0")
             else:
                 self._con.execute(f"DELETE FROM {quote(relation)}")
         self._insert(relation, relation, rows)
@@ -69,8 +71,8 @@ class EmbeddedSandbox:
     def define(self, view_name: str) -> None:
         """The project's own view."""
         view = self._project.views[view_name]
-        with template_lines(view.rendered), duckdb_errors(view.file):
-            self._con.execute(f"CREATE VIEW {quote(view_name)} AS {_translated(view)}")
+        with duckdb_errors(view.file):
+            self._create("VIEW", view, "")
 
     def rows(self, view_name: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         """The view's rows."""
@@ -104,6 +106,15 @@ class EmbeddedSandbox:
             with duckdb_errors(f"a row of {name}, {dict(row)}"):
                 self._con.execute(f"INSERT INTO {quote(table)} ({names}) VALUES ({marks})", list(row.values()))
 
+    def _create(self, kind: str, view: FeatureView, suffix: str) -> None:
+        from featurectl.dialect import translate_query
+
+        with template_lines(view.rendered):
+            translated = translate_query(view.query, schema=self._schema)
+        # As a subquery: a LIMIT of ours must not meet an ORDER BY or LIMIT of the view's.
+        self._con.execute(f"CREATE {kind} {quote(view.name)} AS SELECT * FROM ({translated}){suffix}")
+        self._schema[view.name] = view_columns(view.query, self._schema, described(self._con, view.name))
+
     def _columns(self, source_table: str) -> dict[str, str]:
         table = self._project.source_tables[source_table]
         return {"data": table.data_column, **table.include}
@@ -117,11 +128,10 @@ class EmbeddedSandbox:
             if isinstance(statement, CreateSourceTable):
                 rows = empty_query(self._columns(statement.name))
                 self._con.execute(f"CREATE TABLE {quote(statement.name)} AS {rows}")
-            else:
-                self._con.execute(statement.duckdb_sql)
-
-
-def _translated(view: Any) -> str:
-    from featurectl.dialect import translate_query
-
-    return translate_query(view.query)
+                columns = self._columns(statement.name)
+                self._schema[statement.name] = {name: SOURCE_TYPES[role] for role, name in columns.items()}
+                continue
+            self._con.execute(statement.duckdb_sql)
+        for name in migration.creates:
+            if name not in self._schema:
+                self._schema[name] = described(self._con, name)

@@ -1,4 +1,7 @@
-"""From a version's text to the DuckDB query that computes it, reading the relations that this build reads."""
+"""From a version's text to the DuckDB query that computes it, reading the relations that this build reads.
+
+Some operators mean other things for other types, so the translation is told the columns of what a query reads.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,73 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from featurectl.engines.embedded.connect import quote
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import duckdb
+
     from featurectl.dialect import Query
-    from featurectl.engines.base import Version
+    from featurectl.engines.base import State, Version
 
-__all__ = ["bind", "version_query"]
+__all__ = ["SOURCE_TYPES", "Columns", "Schema", "bind", "described", "schema_of", "version_query", "view_columns"]
+
+Columns = dict[str, str]
+Schema = dict[str, Columns]
+
+# The dialect's types of a source table's columns, by role.
+SOURCE_TYPES = {
+    "data": "bytea",
+    "partition": "varchar",
+    "offset": "varchar",
+    "timestamp": "timestamptz",
+    "key": "bytea",
+}
 
 
-def version_query(version: Version) -> str:
+def version_query(version: Version, schema: Schema) -> str:
     """DuckDB SQL for the version. Raises UnsupportedOnEngine, naming file and line."""
-    return _translated(version.text, version.file, tuple(sorted(version.inputs.items())))
+    read = {name: tuple(schema.get(name, {}).items()) for name in version.inputs.values()}
+    inputs = tuple(sorted(version.inputs.items()))
+    return _translated(version.text, version.file, inputs, tuple(sorted(read.items())))
+
+
+def view_columns(query: Query, schema: Schema, stored: Columns) -> Columns:
+    """A view's columns with the dialect's types; DuckDB's name for a type that the dialect does not know."""
+    from featurectl.dialect import output_types
+
+    known = output_types(query, schema=schema) or {}
+    return {name: known.get(name) or kind for name, kind in stored.items()}
+
+
+def described(con: duckdb.DuckDBPyConnection, relation: str) -> Columns:
+    """A relation's columns and DuckDB's types."""
+    return {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {quote(relation)}").fetchall()}
+
+
+def schema_of(con: duckdb.DuckDBPyConnection, state: State, sources: Schema, tables: list[str]) -> Schema:
+    """The columns of every relation: source tables, tables of migrations, versions, public views."""
+    schema: Schema = {name: dict(columns) for name, columns in sources.items()}
+    schema |= {name: described(con, name) for name in tables}
+    for version in state.versions:
+        schema[version.name] = dict(version.columns)
+        if state.live.get(version.view) == version.number:
+            schema[version.view] = dict(version.columns)
+    return schema
 
 
 @lru_cache(maxsize=4096)
-def _translated(text: str, file: str, inputs: tuple[tuple[str, str], ...]) -> str:
+def _translated(
+    text: str,
+    file: str,
+    inputs: tuple[tuple[str, str], ...],
+    schema: tuple[tuple[str, tuple[tuple[str, str], ...]], ...],
+) -> str:
     from featurectl.dialect import parse_query, translate_query
 
-    return translate_query(bind(parse_query(text, file=file), dict(inputs)))
+    query = bind(parse_query(text, file=file), dict(inputs))
+    return translate_query(query, schema={name: dict(columns) for name, columns in schema})
 
 
 def bind(query: Query, inputs: Mapping[str, str]) -> Query:

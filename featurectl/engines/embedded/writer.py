@@ -23,10 +23,10 @@ from featurectl.engines.base import (
     State,
     Version,
 )
-from featurectl.engines.embedded.connect import duckdb_errors, quote
+from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
-from featurectl.engines.embedded.translation import version_query
+from featurectl.engines.embedded.translation import described, version_query, view_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.ledger import Ledger
     from featurectl.engines.embedded.pieces import Piece, Pieces
+    from featurectl.engines.embedded.translation import Schema
     from featurectl.log import EventLog
     from featurectl.project.model import FeatureView, Migration
 
@@ -56,6 +57,7 @@ class EmbeddedWriter:
         self._log = log
         self._built: dict[str, Piece] = {}
         self._shown: set[str] = set()
+        self._schema: Schema | None = None
 
     def state(self) -> State:
         """The ledger, as it is now."""
@@ -69,20 +71,24 @@ class EmbeddedWriter:
                 self._run(statement)
             run = MigrationRun(migration.number, migration.name, migration.checksum, datetime.now(UTC))
             self._ledger.add_migration(run)
+        self._schema = None
 
     def build(self, version: Version, view: FeatureView) -> Version:
         """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
         started = time.monotonic()
         with duckdb_errors(f"{view.file}: building {version.name}"):
             self._show_inputs(version)
-            piece = self._pieces.write(version.name, version_query(version))
+            schema = self._known_schema()
+            piece = self._pieces.write(version.name, version_query(version, schema))
             self._pieces.show(version.name, [piece])
-            described = self._con.execute(f"DESCRIBE {quote(version.name)}").fetchall()
+            read = {name: schema.get(relation, {}) for name, relation in version.inputs.items()}
+            columns = view_columns(view.query, read, described(self._con, version.name))
         self._built[version.name] = piece
         self._shown.add(version.name)
+        schema[version.name] = columns
         return replace(
             version,
-            columns={name: kind for name, kind, *_ in described},
+            columns=columns,
             rows=piece.rows,
             build_seconds=time.monotonic() - started,
             refreshed_at=datetime.now(UTC),
@@ -94,7 +100,7 @@ class EmbeddedWriter:
 
         query = parse_query(f"SELECT count(*) AS n FROM {version.name} WHERE NOT ({check})", file=version.file)
         with duckdb_errors(f"{version.file}: check {check!r}"):
-            row = self._con.execute(translate_query(query)).fetchone()
+            row = self._con.execute(translate_query(query, schema=self._known_schema())).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -178,13 +184,14 @@ class EmbeddedWriter:
         for name in changed:
             self._pieces.show(name, new_pieces[name])
             self._shown.add(name)
+        schema = self._known_schema()
         for version in self._ledger.state().versions:  # in the order they were built: inputs come first
             if changed.isdisjoint(version.inputs.values()):
                 continue
             started = time.monotonic()
             say(f"{version.name}: computing")
             self._show_inputs(version)
-            piece = self._pieces.write(version.name, version_query(version))
+            piece = self._pieces.write(version.name, version_query(version, schema))
             new_pieces[version.name] = [piece]
             self._pieces.show(version.name, [piece])
             self._shown.add(version.name)
@@ -207,6 +214,11 @@ class EmbeddedWriter:
             for part in refreshed:
                 view, _, number = part.name.rpartition("_v")
                 self._ledger.set_rows(view, int(number), part.rows, now)
+
+    def _known_schema(self) -> Schema:
+        if self._schema is None:
+            self._schema = self._ledger.schema()
+        return self._schema
 
     def _show_inputs(self, version: Version) -> None:
         for relation in version.inputs.values():
