@@ -5,6 +5,41 @@ passed through.
 """
 
 from featurectl.dialect._macros import MACROS
-from featurectl.dialect._query import Query, output_types, parse_query, translate, translate_query
+from featurectl.dialect._query import (
+    Query,
+    output_types,
+    parse_ddl,
+    parse_query,
+    reading,
+    translate,
+    translate_query,
+)
+from featurectl.dialect._statements import (
+    AlterTable,
+    CreateSourceTable,
+    CreateTable,
+    Dml,
+    DropTable,
+    EngineOnly,
+    InsertValues,
+    Statement,
+)
 
-__all__ = ["MACROS", "Query", "output_types", "parse_query", "translate", "translate_query"]
+__all__ = [
+    "MACROS",
+    "AlterTable",
+    "CreateSourceTable",
+    "CreateTable",
+    "Dml",
+    "DropTable",
+    "EngineOnly",
+    "InsertValues",
+    "Query",
+    "Statement",
+    "output_types",
+    "parse_ddl",
+    "parse_query",
+    "reading",
+    "translate",
+    "translate_query",
+]

@@ -40,6 +40,10 @@ def _literal(ctx: Context, node: exp.Expression) -> Typed:
     return exp.Literal(this=plain, is_string=False), "numeric"
 
 
+def _raw_string(_: Context, node: exp.Expression) -> Typed:
+    return exp.Literal(this=node.this, is_string=True), "unknown"
+
+
 def _boolean(_: Context, node: exp.Expression) -> Typed:
     return node, "boolean"
 
@@ -123,6 +127,7 @@ RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     **JSON,
     exp.Column: (_column, frozenset({"this", "table"})),
     exp.Literal: (_literal, frozenset({"this", "is_string"})),
+    exp.RawString: (_raw_string, frozenset({"this"})),
     exp.Boolean: (_boolean, frozenset({"this"})),
     exp.Null: (_null, frozenset()),
     exp.Paren: (_paren, frozenset({"this"})),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -24,7 +25,7 @@ __all__ = ["FUNCTIONS", "Signature", "extract", "scalar", "select_signature"]
 class Signature:
     """The kinds of the arguments, the type of the result, the DuckDB text.
 
-    `returns` may be `=N` (the type of argument N) or `~` (the type that all are brought to).
+    `returns` may be `=N` (the type of argument N) or `?` (not known).
     """
 
     kinds: str
@@ -99,10 +100,11 @@ def select_signature(
     fits = [sig for sig in table.get(name, []) if _fits(sig, types)]
     if not fits:
         raise ctx.unsupported(node, f"the function {shown}")
-    exact = [sig for sig in fits if None not in types] or fits
-    if len({sig.template for sig in exact}) > 1 and None in types:
+    if None not in types or len(fits) == 1:
+        return fits[0]
+    if len({sig.template for sig in fits}) > 1:
         raise ctx.unsupported(node, f"the function {shown}", "cast the argument, its type is not known")
-    return exact[0]
+    return fits[0] if len({sig.returns for sig in fits}) == 1 else replace(fits[0], returns="?")
 
 
 def _fits(signature: Signature, types: list[Type]) -> bool:
@@ -123,9 +125,11 @@ def _promoted(name: str, types: list[Type]) -> list[Type]:
 
 def result_type(signature: Signature, types: list[Type]) -> Type:
     """What a signature's `returns` says for these arguments."""
+    if signature.returns == "?":
+        return None
     if signature.returns.startswith("="):
         return types[int(signature.returns[1:])]
-    return unify(types) if signature.returns == "~" else signature.returns
+    return signature.returns
 
 
 def scalar(ctx: Context, node: exp.Expression) -> Typed:
@@ -244,6 +248,20 @@ def _group(ctx: Context, node: exp.Expression, pattern: object, index: int) -> s
     return f"nullif({text}, '')"
 
 
+def _regexp_replace(ctx: Context, node: exp.Expression) -> Typed:
+    text, pattern, replacement, *flags = node.expressions
+    options = constant(ctx, flags[0], "regexp flags") if flags else ""
+    if set(options) - set("gi"):
+        raise ctx.unsupported(node, f"regexp flags {options!r}")
+    found = translate_pattern(ctx, node, constant(ctx, pattern, "a regular expression"), options)
+    new = constant(ctx, replacement, "a replacement")
+    if "$" in new or re.search(r"\\(?![1-9])", new):
+        raise ctx.unsupported(node, f"the replacement {new!r}", r"only \1 to \9 stand for groups")
+    everywhere = ", 'g'" if "g" in options else ""
+    template = f"regexp_replace({{0}}, {quoted(found.text)}, {quoted(new)}{everywhere})"
+    return sql(template, ctx.sql(text)), "varchar"
+
+
 def _now(ctx: Context, node: exp.Expression) -> Typed:
     if ctx.in_view:
         raise ctx.unsupported(node, "now() in a view", "its answer depends on when it is asked")
@@ -260,6 +278,7 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "decode": _decode,
     "date_trunc": _date_trunc,
     "regexp_match": _regexp_match,
+    "regexp_replace": _regexp_replace,
     "now": _now,
 }
 

@@ -14,28 +14,46 @@ from featurectl.dialect._queries import output_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["columns_of", "fingerprint_of", "references_of"]
+__all__ = ["columns_of", "fingerprint_of", "rebound", "references_of"]
 
 _WINDOWS = ("tumble", "hop")
 
 
 def references_of(tree: exp.Expression) -> tuple[str, ...]:
     """The relations that a query reads, once each, in order of appearance."""
-    return tuple(dict.fromkeys(_references(tree, frozenset())))
+    return tuple(dict.fromkeys(_relation_name(table) for table in _tables(tree, frozenset())))
 
 
-def _references(node: exp.Expression, ctes: frozenset[str]) -> Iterator[str]:
+def _tables(node: exp.Expression, ctes: frozenset[str]) -> Iterator[exp.Table]:
+    """The tables that are no CTEs, in order of appearance."""
     clause = node.args.get("with_")
     for cte in clause.expressions if clause is not None else []:
-        yield from _references(cte.this, ctes)
+        yield from _tables(cte.this, ctes)
         ctes |= {cte.alias}
     if isinstance(node, exp.Table):
         name = _relation_name(node)
         if name and name not in ctes:
-            yield name
+            yield node
     for part in node.iter_expressions():
-        if part is not clause:
-            yield from _references(part, ctes)
+        if part is not clause and isinstance(part, exp.Expression):
+            yield from _tables(part, ctes)
+
+
+def rebound(tree: exp.Expression, relations: Mapping[str, str]) -> exp.Expression:
+    """A copy that reads other relations under the names that it knows."""
+    copy = tree.copy()
+    for table in list(_tables(copy, frozenset())):
+        target = relations.get(_relation_name(table))
+        if target is None:
+            continue
+        if not table.alias:
+            name = _relation_name(table).rpartition(".")[2]
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
+        place = table.this.expressions[0] if isinstance(table.this, exp.Anonymous) else table
+        for part in ("db", "table", "catalog"):
+            place.set(part, None)
+        place.set("this", exp.to_identifier(target, quoted=True))
+    return copy
 
 
 def _relation_name(node: exp.Table) -> str:

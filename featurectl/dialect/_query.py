@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from featurectl.errors import ProjectError
@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
+    from featurectl.dialect._statements import Statement
+
     Schema = Mapping[str, Mapping[str, str]]
 
-__all__ = ["Query", "output_types", "parse_query", "translate", "translate_query"]
+__all__ = ["Query", "output_types", "parse_ddl", "parse_query", "reading", "translate", "translate_query"]
 
 
 @dataclass(frozen=True)
@@ -96,3 +98,22 @@ def translate(sql: str, to: str = "duckdb") -> str:
     if to != "duckdb":
         raise ValueError(f"to must be 'duckdb' or 'risingwave', not {to!r}")
     return translate_query(parse_query(sql))
+
+
+def reading(query: Query, relations: Mapping[str, str]) -> Query:
+    """The query reading `relations[name]` wherever it reads `name`; inside, each keeps the name it had."""
+    from featurectl.dialect._meaning import rebound
+
+    return replace(query, tree=rebound(query.tree, relations))
+
+
+def parse_ddl(sql: str, *, file: str | None = None, first_line: int = 1) -> tuple[Statement, ...]:
+    """Splits a migration into statements and parses each.
+
+    Raises:
+        UnsupportedOnEngine: a statement or a clause that the embedded engine does not know.
+        ProjectError: a syntax error.
+    """
+    from featurectl.dialect._ddl import statements_of
+
+    return statements_of(sql, file, first_line)
