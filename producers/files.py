@@ -1,0 +1,148 @@
+"""Events in files: NDJSON line by line as it is, CSV and Parquet by the names of their columns."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import re
+import zlib
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast, get_args
+
+from featurectl.errors import SourceError, UsageError
+from producers._times import rfc3339
+from producers.registry import Feed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pydantic import BaseModel
+
+__all__ = ["is_lines", "open_file"]
+
+_LINES = (".ndjson", ".jsonl", ".json")
+_ROWS = 5_000
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]+)?")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def open_file(path: Path, contract: type[BaseModel] | None) -> Feed:
+    """The messages in a file; its name says what it is (.ndjson, .jsonl, .json, .csv, .parquet, and .gz on top).
+
+    Lines of JSON come byte for byte. Rows of CSV and Parquet become JSON objects by the names of the columns:
+    an empty CSV cell is null, and a CSV cell is a number where the contract wants one.
+
+    Raises:
+        UsageError: No such file, or not a format known.
+        SourceError: The file cannot be read (while iterating).
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
+    kind = _kind(path)
+    if kind in _LINES:
+        return _streamed(path, _lines)
+    if kind == ".csv":
+        numbers = _number_fields(contract)
+        return _streamed(path, lambda file: _csv_rows(file, numbers))
+    if path.suffix == ".parquet":
+        return Feed(_parquet_rows(path))
+    raise UsageError(f"{path.name}: not a format known", hint="known: .ndjson .jsonl .json .csv (also .gz), .parquet")
+
+
+def is_lines(path: Path) -> bool:
+    """Whether the file holds one message a line, so that it can be passed on byte for byte."""
+    return _kind(path) in _LINES
+
+
+def _kind(path: Path) -> str:
+    return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+
+
+def _streamed(path: Path, rows: Callable[[IO[bytes]], Iterator[bytes]]) -> Feed:
+    """A feed of a file that is read from its beginning to its end, compressed or not."""
+    size, opened = max(1, path.stat().st_size), []
+
+    def messages() -> Iterator[bytes]:
+        with _mapped_errors(path), path.open("rb") as file:
+            opened.append(file)
+            source = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+            yield from rows(cast("IO[bytes]", source))
+
+    def fraction() -> float:
+        return min(1.0, opened[0].tell() / size) if opened and not opened[0].closed else float(bool(opened))
+
+    return Feed(messages(), fraction=fraction)
+
+
+@contextmanager
+def _mapped_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    for line in file:
+        yield line[:-1] if line.endswith(b"\n") else line
+
+
+def _csv_rows(file: IO[bytes], numbers: frozenset[str]) -> Iterator[bytes]:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    header = text.readline()
+    separator = max(",;\t", key=header.count)
+    names = next(csv.reader([header], delimiter=separator), [])
+    for row in csv.DictReader(text, names, restkey="", delimiter=separator):
+        fields = {name: _cell(value, is_number=name in numbers) for name, value in row.items()}
+        yield f"{{{', '.join(f'{json.dumps(name)}: {cell}' for name, cell in fields.items())}}}".encode()
+
+
+def _cell(value: Any, *, is_number: bool) -> str:
+    """A CSV cell as JSON text: a number keeps its digits, and what is none stays text for the contract to refuse."""
+    if not value:
+        return "null"
+    if is_number and _JSON_NUMBER.fullmatch(value):
+        return str(value)
+    if is_number and _DECIMAL.fullmatch(value):
+        return repr(float(value))
+    return json.dumps(value)
+
+
+def _number_fields(contract: type[BaseModel] | None) -> frozenset[str]:
+    fields = contract.model_fields if contract else {}
+    return frozenset(
+        name
+        for name, field in fields.items()
+        if {float, int}.intersection((field.annotation, *get_args(field.annotation)))
+    )
+
+
+def _parquet_rows(path: Path) -> Iterator[bytes]:
+    import duckdb
+
+    try:
+        with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+            result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            names = [column[0] for column in result.description or []]
+            while rows := result.fetchmany(_ROWS):
+                for row in rows:
+                    yield json.dumps({n: _plain(v) for n, v in zip(names, row, strict=True)}, default=_as_json).encode()
+    except duckdb.Error as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    # JSON has no NaN; as text it is refused as what it is, not a number, instead of breaking the message.
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return rfc3339(value) if value.tzinfo else value.isoformat()
+    return float(value) if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,233 @@
+"""The one way into the log: judge each message, publish what is an event, keep what is refused beside it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from featurectl.log import MAX_EVENT_BYTES, Event
+from producers._logging import get_logger
+from producers.contracts import Rejection, validator
+from producers.stopping import StopRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import TracebackType
+
+    from pydantic import BaseModel
+
+    from featurectl.log import EventLog, TopicWriter
+    from producers.registry import Feed, Producer
+    from producers.stopping import Stop
+
+__all__ = ["Judge", "ProduceResult", "Progress", "Publisher", "batched", "judge_events", "judge_raw"]
+
+REJECTED_SUFFIX = "_rejected"
+TOO_LARGE = Rejection("too large")
+_BATCH = 500
+_LOGGED_OF_EACH_REASON = 20
+_KEPT_OF_REJECTED = 128 << 10
+_logger = get_logger()
+
+Judge: TypeAlias = "Callable[[bytes], Event | Rejection | None]"
+
+
+@dataclass(frozen=True, slots=True)
+class ProduceResult:
+    """What a run did. `reasons`: how many were rejected for each. `skipped`: valid, but not asked for or
+    sent before. `stopped`: asked to stop before the source was at its end."""
+
+    topic: str
+    published: int
+    rejected: int
+    skipped: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; `fraction` is 0 to 1, None where nobody knows the end."""
+
+    published: int
+    rejected: int
+    fraction: float | None
+
+
+class Publisher:
+    """Publishes one topic's messages; use as a context manager. What it counted is in `result`.
+
+    Every event that `publish` took is acknowledged by the log once `flush` or the context's end returned.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        topic: str,
+        judge: Judge,
+        *,
+        stop: Stop,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._log = log
+        self._topic = topic
+        self._judge = judge
+        self._stop = stop
+        self._on_progress = on_progress
+        self._writer = log.writer(topic)
+        self._rejects: TopicWriter | None = None
+        self._published = self._skipped = 0
+        self._reasons: Counter[str] = Counter()
+
+    @property
+    def result(self) -> ProduceResult:
+        """What was done so far."""
+        rejected = self._reasons.total()
+        return ProduceResult(
+            self._topic, self._published, rejected, self._skipped, dict(self._reasons), self._stop.asked
+        )
+
+    def publish(self, feed: Feed, batches: Iterable[list[bytes]] | None = None) -> None:
+        """Publish all of a feed, or until asked to stop.
+
+        `batches` brings the feed's messages in lists that must be in the log before the next one is awaited.
+        """
+        before = self._seen
+        for batch in batched(feed.messages, self._stop) if batches is None else batches:
+            self.publish_batch(batch)
+            if batches is not None:
+                self.flush()
+            self._report(feed, self._seen - before)
+
+    def publish_batch(self, messages: list[bytes]) -> None:
+        """Judge and append, in order."""
+        judge = self._judge
+        events: list[Event] = []
+        for message in messages:
+            judged = judge(message)
+            if isinstance(judged, Event):
+                events.append(judged)
+            elif judged is None:
+                self._skipped += 1
+            else:
+                self._reject(message, judged.reason)
+        self._published += self._writer.append(events)
+
+    def flush(self) -> None:
+        """Return when all that was published is in the log. Raises LogError."""
+        self._writer.flush()
+        if self._rejects is not None:
+            self._rejects.flush()
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._writer.__exit__(kind, error, trace)
+        finally:
+            if self._rejects is not None:
+                self._rejects.__exit__(kind, error, trace)
+        if self._reasons:
+            _logger.warning("rejected_in_total", topic=self._topic, reasons=dict(self._reasons))
+
+    @property
+    def _seen(self) -> int:
+        return self._published + self._skipped + self._reasons.total()
+
+    def _report(self, feed: Feed, done: int) -> None:
+        if self._on_progress is None:
+            return
+        fraction = feed.fraction() if feed.fraction else done / feed.total if feed.total else None
+        self._on_progress(Progress(self._published, self._reasons.total(), fraction))
+
+    def _reject(self, message: bytes, reason: str) -> None:
+        self._reasons[reason] += 1
+        if self._reasons[reason] <= _LOGGED_OF_EACH_REASON:
+            last = self._reasons[reason] == _LOGGED_OF_EACH_REASON
+            more = {"further": "counted, no longer logged"} if last else {}
+            _logger.warning("rejected", topic=self._topic, reason=reason, raw=_shown(message), **more)
+        if self._rejects is None:
+            self._rejects = self._log.writer(self._topic + REJECTED_SUFFIX)
+        self._rejects.append([Event(_rejected_event(self._topic, reason, message))])
+
+
+def judge_events(producer: Producer, keep: Callable[[BaseModel], bool] | None = None) -> Judge:
+    """Valid messages become events, byte for byte; those that `keep` does not want are left out."""
+    check, key = validator(producer.contract), producer.key
+
+    def judge(raw: bytes) -> Event | Rejection | None:
+        checked = check(raw)
+        if isinstance(checked, Rejection):
+            return checked
+        if len(raw) > MAX_EVENT_BYTES:
+            return TOO_LARGE
+        if keep is not None and not keep(checked):
+            return None
+        return Event(raw, key(checked))
+
+    return judge
+
+
+def judge_raw(producer: Producer | None) -> Judge:
+    """Every message becomes an event as it is, if it fits into the log; the key is read from it if it can be."""
+    find_key = (lambda raw: None) if producer is None else _key_finder(producer)
+
+    def judge(raw: bytes) -> Event | Rejection | None:
+        return TOO_LARGE if len(raw) > MAX_EVENT_BYTES else Event(raw, find_key(raw))
+
+    return judge
+
+
+def _key_finder(producer: Producer) -> Callable[[bytes], str | None]:
+    check, key = validator(producer.contract), producer.key
+
+    def find(raw: bytes) -> str | None:
+        checked = check(raw)
+        return _key_of_refused(producer, raw) if isinstance(checked, Rejection) else key(checked)
+
+    return find
+
+
+def _key_of_refused(producer: Producer, raw: bytes) -> str | None:
+    """The key of a message that breaks the contract, if what the key is made of is there."""
+    try:
+        fields: Any = json.loads(raw)
+        found: object = producer.key(producer.contract.model_construct(**fields))
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return found if isinstance(found, str) and found.isprintable() else None
+
+
+def batched(messages: Iterable[bytes], stop: Stop) -> Iterator[list[bytes]]:
+    """Messages in lists, until asked to stop; what was read by then still comes."""
+    iterator = iter(messages)
+    while not stop.asked:
+        batch: list[bytes] = []
+        with suppress(StopRequested):
+            batch.extend(islice(iterator, _BATCH))
+        if not batch:
+            return
+        yield batch
+
+
+def _rejected_event(topic: str, reason: str, message: bytes) -> bytes:
+    """The message as JSON, with why; of a very long one only the beginning."""
+    kept = message[:_KEPT_OF_REJECTED]
+    try:
+        text, encoding = kept.decode(), "utf-8"
+    except UnicodeDecodeError:
+        text, encoding = base64.b64encode(kept).decode(), "base64"
+    document = {"topic": topic, "reason": reason, "raw": text, "encoding": encoding, "bytes": len(message)}
+    return json.dumps(document).encode()
+
+
+def _shown(message: bytes) -> str:
+    return message[:200].decode(errors="backslashreplace")
