@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sys
+
 import click
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 def progress_lines(label: str) -> Callable[[str], None]:
     """Tell progress on a terminal's standard error; say nothing when piped."""
-    stream = click.get_text_stream("stderr")
+    stream = sys.stderr
 
     def show(text: str) -> None:
         if stream.isatty():
@@ -95,5 +97,5 @@ def progress_lines(label: str) -> Callable[[str], None]:
 
 def end_progress() -> None:
     """Leave the line that progress was shown on."""
-    if click.get_text_stream("stderr").isatty():
+    if sys.stderr.isatty():
         click.echo("\r\x1b[2K", err=True, nl=False)

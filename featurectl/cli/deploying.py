@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -70,7 +71,7 @@ def apply(ctx: click.Context, select: tuple[str, ...]) -> None:
 
 
 def _progress(title: str, number: int, count: int) -> None:
-    if click.get_text_stream("stderr").isatty():
+    if sys.stderr.isatty():
         done = "█" * (20 * number // count)
         click.echo(f"\r\x1b[2K[{done:<20}] {number}/{count} {title}", err=True, nl=number == count)
 

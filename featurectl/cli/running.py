@@ -142,7 +142,7 @@ def backfill(
 
 
 def _chunk_progress(title: str, number: int, count: int) -> None:
-    stream = click.get_text_stream("stderr")
+    stream = sys.stderr
     if stream.isatty():
         done = "█" * (20 * (number - 1) // count)
         click.echo(f"\r\x1b[2K[{done:<20}] {number}/{count} {title}", err=True, nl=False)

@@ -148,8 +148,8 @@ def _template_frame(error: BaseException, root: Path) -> tuple[str, int] | None:
     found = None
     trace = error.__traceback__
     while trace is not None:
-        filename = trace.tb_frame.f_code.co_filename
-        if filename.startswith(f"{root}/") and not filename.endswith(".py"):
-            found = (filename.removeprefix(f"{root}/"), trace.tb_lineno)
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            found = (_relative(template.filename, root) or "", template.get_corresponding_lineno(trace.tb_lineno))
         trace = trace.tb_next
     return found

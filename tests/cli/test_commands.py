@@ -110,7 +110,7 @@ def test_status_list_describe(filled) -> None:  # type: ignore[no-untyped-def]
     assert listed == ["solar_events", "solar_readings", "solar_hourly"]
     text = filled("describe", "features_enriched")
     assert "available_after: 1 hour" in text
-    assert re.search(r"production_mw +DOUBLE +MW, mean of the readings", text)
+    assert re.search(r"production_mw +double +MW, mean of the readings", text)
     assert "did you mean" in filled("list", "-s", "solar_hurly", code=2)
 
 

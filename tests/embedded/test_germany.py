@@ -76,7 +76,7 @@ def test_golden_values(germany: Workspace, region: str) -> None:
 
 def test_the_areas_sum_to_germany(germany: Workspace) -> None:
     [[worst, hours]] = germany.rows(
-        "SELECT max(abs(de - areas)), count(*) FROM (SELECT \"timestamp\","
+        'SELECT max(abs(de - areas)), count(*) FROM (SELECT "timestamp",'
         " sum(CASE WHEN region = 'DE' THEN production_mw END) AS de,"
         " sum(CASE WHEN region <> 'DE' THEN production_mw END) AS areas"
         ' FROM features_enriched GROUP BY "timestamp") AS s'

@@ -123,7 +123,12 @@ def test_an_apply_gets_its_turn_while_run_follows(workspace: Workspace, monkeypa
         process.stderr.readline()
         monkeypatch.setenv("FEATURECTL_HOME", str(workspace.settings.home_dir))
         done = subprocess.run(
-            [sys.executable, "-m", "featurectl", "apply"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, "-m", "featurectl", "apply"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
         )
         assert done.returncode == 0, done.stderr
         assert "Nothing to do" in done.stdout

@@ -172,7 +172,10 @@ def test_rejected_messages_are_read_back_whole(workspace: Workspace) -> None:
         (SOLAR, 3, bad[2]),
     ]
     assert [row["reason"] for row in rows] == ["not utf-8", "empty", "not json"]
-    with pytest.raises(UsageError, match="no source table reads the topic 'nothing'"), rejected(workspace.engine, "nothing"):
+    with (
+        pytest.raises(UsageError, match="no source table reads the topic 'nothing'"),
+        rejected(workspace.engine, "nothing"),
+    ):
         raise AssertionError
 
 
@@ -214,11 +217,11 @@ def test_a_connection_held_open_sees_one_moment_and_stops_nobody(workspace: Work
 
 
 def test_a_source_table_stays_in_few_pieces(workspace: Workspace) -> None:
-    for n in range(40):
+    for n in range(20):
         workspace.publish(SOLAR, [EVENT % (n % 24, n)])
         workspace.refresh()
     pieces = list((workspace.settings.home_dir / "pieces" / SOLAR).glob("*.parquet"))
-    assert workspace.rows(f"SELECT count(*), count(DISTINCT log_offset) FROM {SOLAR}") == [(40, 40)]
+    assert workspace.rows(f"SELECT count(*), count(DISTINCT log_offset) FROM {SOLAR}") == [(20, 20)]
     [[listed]] = workspace.rows(f"SELECT count(*) FROM featurectl.pieces WHERE relation = '{SOLAR}'")
     assert listed <= 6
-    assert len(pieces) <= 40
+    assert len(pieces) <= 30

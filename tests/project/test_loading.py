@@ -111,7 +111,9 @@ def test_no_project_here(tmp_path: Path) -> None:
 
 def test_formatting_and_comments_are_not_meaning(load: Callable[[dict[str, str]], Project]) -> None:
     plain = load({"sql/a.sql": "SELECT log_offset FROM raw WHERE log_offset > '1'"}).views["a"]
-    other = load({"sql/a.sql": "/* tags: [x] */\nselect\n  r.log_offset -- where\nFROM raw AS r\nwhere r.log_offset>'1'"})
+    other = load(
+        {"sql/a.sql": "/* tags: [x] */\nselect\n  r.log_offset -- where\nFROM raw AS r\nwhere r.log_offset>'1'"}
+    )
     changed = load({"sql/a.sql": "SELECT log_offset FROM raw WHERE log_offset >= '1'"}).views["a"]
     assert plain.own_fingerprint != changed.own_fingerprint
     assert other.views["a"].metadata.tags == ("x",)

@@ -44,16 +44,17 @@ def duckdb_errors(what: str) -> Iterator[None]:
 
 def connect(path: Path | None, settings: Settings, home: Home, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a database (None: in memory) with the project's limits and the time zone UTC. Raises EngineError."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": settings.memory_limit,
-        "temp_directory": str(home.scratch),
-        "preserve_insertion_order": False,
-        "TimeZone": "UTC",
-    }
-    if settings.threads is not None:
-        config["threads"] = settings.threads
     with duckdb_errors(f"cannot open {path.name if path else 'an in-memory database'}"):
-        return duckdb.connect(str(path or ":memory:"), read_only=read_only, config=config)
+        # Settings come after the opening: two connections of one process to one file must open it alike, and a
+        # notebook that also opens a snapshot by itself does so without any.
+        con = duckdb.connect(str(path or ":memory:"), read_only=read_only)
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET preserve_insertion_order = false")
+        con.execute(f"SET memory_limit = {text_literal(settings.memory_limit)}")
+        con.execute(f"SET temp_directory = {text_literal(str(home.scratch))}")
+        if settings.threads is not None:
+            con.execute(f"SET threads = {settings.threads}")
+    return con
 
 
 def _first_line(error: BaseException) -> str:

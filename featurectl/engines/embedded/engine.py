@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from featurectl.engines.base import Capabilities, Result, State
 from featurectl.engines.embedded.connect import connect, duckdb_errors, text_literal
 from featurectl.engines.embedded.home import Home
-from featurectl.engines.embedded.ledger import Ledger, read_schema, read_state
+from featurectl.engines.embedded.ledger import Ledger, read_positions, read_schema, read_state
 from featurectl.engines.embedded.pieces import Pieces
 from featurectl.engines.embedded.sandbox import EmbeddedSandbox
 from featurectl.engines.embedded.snapshot import publish, published_generation, reading
@@ -113,10 +113,12 @@ class EmbeddedEngine:
 
     def has_news(self) -> bool:
         """Compare the log's ends with the offsets in the newest snapshot."""
+        with reading(self._home, self._settings) as con, duckdb_errors("cannot read the ledger"):
+            positions = {} if con is None else read_positions(con)
         return any(
-            end > source.offsets.get(partition, 0)
-            for source in self.inspect().sources
-            for partition, end in self._log.end_offsets(source.topic).items()
+            end > offsets.get(partition, 0)
+            for topic, offsets in positions.values()
+            for partition, end in self._log.end_offsets(topic).items()
         )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from featurectl.engines.embedded.translation import Schema
 
-__all__ = ["LEDGER_TABLES", "Ledger", "read_schema", "read_state"]
+__all__ = ["LEDGER_TABLES", "Ledger", "read_positions", "read_schema", "read_state"]
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS featurectl;
@@ -236,16 +236,24 @@ def _versions(con: duckdb.DuckDBPyConnection) -> Iterable[Version]:
 
 
 def _sources(con: duckdb.DuckDBPyConnection) -> Iterable[SourceState]:
-    offsets: dict[str, dict[int, int]] = {}
+    rows: dict[str, int] = {}
+    for relation, count in con.execute("SELECT relation, row_count FROM featurectl.pieces").fetchall():
+        rows[relation] = rows.get(relation, 0) + count
+    positions = read_positions(con)
+    tables = con.execute("SELECT name, topic FROM featurectl.source_tables ORDER BY 1").fetchall()
+    return (SourceState(name, topic, positions[name][1], rows.get(name, 0)) for name, topic in tables)
+
+
+def read_positions(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, dict[int, int]]]:
+    """Per source table its topic, and per partition the offset of the first event that it does not have."""
+    found: dict[str, tuple[str, dict[int, int]]] = {
+        name: (topic, {}) for name, topic in con.execute("SELECT name, topic FROM featurectl.source_tables").fetchall()
+    }
     for table, partition, offset in con.execute(
-        "SELECT source_table, log_partition, next_offset FROM featurectl.offsets ORDER BY ALL"
+        "SELECT source_table, log_partition, next_offset FROM featurectl.offsets ORDER BY log_partition"
     ).fetchall():
-        offsets.setdefault(table, {})[partition] = offset
-    rows = con.execute(
-        "SELECT s.name, s.topic, coalesce(sum(p.row_count), 0)::BIGINT FROM featurectl.source_tables AS s"
-        " LEFT JOIN featurectl.pieces AS p ON p.relation = s.name GROUP BY ALL ORDER BY 1"
-    ).fetchall()
-    return (SourceState(name, topic, offsets.get(name, {}), count) for name, topic, count in rows)
+        found[table][1][partition] = offset
+    return found
 
 
 def _releases(con: duckdb.DuckDBPyConnection) -> Iterable[Release]:

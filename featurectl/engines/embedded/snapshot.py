@@ -9,6 +9,7 @@ and so which pieces, are still in use.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 import sys
@@ -38,6 +39,7 @@ __all__ = ["oldest_in_use", "open_snapshot", "publish", "published_generation", 
 _GRACE_SECONDS = 5.0
 _TRIES = 20
 _open_here: dict[Path, int] = {}
+_probes: dict[Path, int] = {}
 
 
 def publish(
@@ -153,20 +155,23 @@ def _in_use(path: Path, successor: Path) -> bool:
     try:
         if time.time() - successor.stat().st_ctime < _GRACE_SECONDS:
             return True
-        return _locked_by_another_process(path)
+        return _locked(path)
     except FileNotFoundError:
         return False
 
 
-def _locked_by_another_process(path: Path) -> bool:
-    import fcntl
-
+def _locked(path: Path) -> bool:
+    """Whether DuckDB has the file open, in this process or another."""
     linux = sys.platform == "linux"
     layout = "hhqqi4x" if linux else "qqihh"
     ask = (fcntl.F_WRLCK, 0, 0, 0, 0) if linux else (0, 0, 0, fcntl.F_WRLCK, 0)
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        answer = struct.unpack(layout, fcntl.fcntl(handle, fcntl.F_GETLK, struct.pack(layout, *ask)))
-    finally:
+    # On Linux the question is asked for the open file, not for the process, so that it sees this process's locks.
+    command = fcntl.F_OFD_GETLK if linux else fcntl.F_GETLK
+    handle = _probes.pop(path, None) or os.open(path, os.O_RDONLY)
+    answer = struct.unpack(layout, fcntl.fcntl(handle, command, struct.pack(layout, *ask)))
+    kind, holder = (answer[0], answer[4]) if linux else (answer[3], answer[2])
+    if kind != fcntl.F_UNLCK and holder == os.getpid():
+        _probes[path] = handle  # closing it would take the lock from the connection that holds it
+    else:
         os.close(handle)
-    return bool((answer[0] if linux else answer[3]) != fcntl.F_UNLCK)
+    return bool(kind != fcntl.F_UNLCK)

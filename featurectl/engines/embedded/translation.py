@@ -5,21 +5,18 @@ Some operators mean other things for other types, so the translation is told the
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from featurectl.engines.embedded.connect import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import duckdb
 
     from featurectl.dialect import Query
     from featurectl.engines.base import State, Version
 
-__all__ = ["SOURCE_TYPES", "Columns", "Schema", "bind", "described", "schema_of", "version_query", "view_columns"]
+__all__ = ["SOURCE_TYPES", "Columns", "Schema", "described", "schema_of", "version_query", "view_columns"]
 
 Columns = dict[str, str]
 Schema = dict[str, Columns]
@@ -72,22 +69,7 @@ def _translated(
     inputs: tuple[tuple[str, str], ...],
     schema: tuple[tuple[str, tuple[tuple[str, str], ...]], ...],
 ) -> str:
-    from featurectl.dialect import parse_query, translate_query
+    from featurectl.dialect import parse_query, reading, translate_query
 
-    query = bind(parse_query(text, file=file), dict(inputs))
+    query = reading(parse_query(text, file=file), dict(inputs))
     return translate_query(query, schema={name: dict(columns) for name, columns in schema})
-
-
-def bind(query: Query, inputs: Mapping[str, str]) -> Query:
-    """The query reading `inputs[name]` wherever it says `name`; in the query the relation keeps its name."""
-    from sqlglot import exp
-
-    tree = query.tree.copy()
-    for table in list(tree.find_all(exp.Table)):
-        target = inputs.get(table.name)
-        if target is None or target == table.name or table.args.get("db") or not isinstance(table.this, exp.Identifier):
-            continue
-        if not table.alias:
-            table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=table.this.quoted)))
-        table.set("this", exp.to_identifier(target, quoted=table.this.quoted))
-    return replace(query, tree=tree)

@@ -1,0 +1,159 @@
+"""From the log to features_enriched: this project against a hand-written DuckDB script on the same files.
+
+    python benchmarks/bench_end_to_end.py [--events 5000000] [--runs 3]
+
+Both read the log's segments, reject what the contract refuses, keep the last revision of each reading, take hourly
+means, 24 h means by RANGE frames (the script) and lags, and leave the result in a file. The script keeps nothing
+else; the project also stores the raw events and every layer, and gives readers a snapshot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+ROOT = Path(__file__).resolve().parent.parent
+TOPIC = "solar_production_raw"
+REGIONS = 20
+
+BY_HAND = """
+SET threads = {threads}; SET memory_limit = '1500MB'; SET preserve_insertion_order = false; SET TimeZone = 'UTC';
+SET temp_directory = '{scratch}';
+COPY (
+  WITH raw AS (
+    SELECT log_offset, TRY_CAST(value AS JSON) AS j
+    FROM read_csv('{log}', delim = '\t', header = false, quote = '', escape = '', auto_detect = false,
+      columns = {{'log_offset': 'BIGINT', 'us': 'BIGINT', 'encoding': 'VARCHAR', 'key': 'VARCHAR', 'value': 'VARCHAR'}})
+  ),
+  fields AS (
+    SELECT log_offset, json_extract_string(j, '$.region') AS region, json_extract_string(j, '$.timestamp') AS at,
+      json_type(j, '$.production_mw') AS kind, TRY_CAST(json_extract_string(j, '$.production_mw') AS DOUBLE) AS mw
+    FROM raw
+  ),
+  good AS (
+    SELECT log_offset, region, TRY_CAST(at AS TIMESTAMPTZ) AS at, mw FROM fields
+    WHERE mw >= 0 AND mw <= 1e7 AND kind <> 'VARCHAR' AND length(region) BETWEEN 1 AND 100
+      AND regexp_matches(at, '(Z|[+-][0-9]{{2}}:[0-9]{{2}})$') AND TRY_CAST(at AS TIMESTAMPTZ) IS NOT NULL
+  ),
+  readings AS (
+    SELECT region, at, mw FROM good
+    QUALIFY row_number() OVER (PARTITION BY region, at ORDER BY log_offset DESC) = 1
+  ),
+  hourly AS MATERIALIZED (
+    SELECT region, date_trunc('hour', at + INTERVAL 30 MINUTE) AS hour, avg(mw) AS mw FROM readings GROUP BY ALL
+  )
+  SELECT region, hour, mw,
+    avg(mw) OVER day AS ma_24h,
+    max(mw) OVER (PARTITION BY region ORDER BY hour RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND INTERVAL 1 HOUR PRECEDING) AS lag_1h,
+    max(mw) OVER (PARTITION BY region ORDER BY hour RANGE BETWEEN INTERVAL 24 HOUR PRECEDING AND INTERVAL 24 HOUR PRECEDING) AS lag_24h,
+    extract(hour FROM hour) AS hour_of_day, extract(isodow FROM hour) - 1 AS day_of_week, extract(isodow FROM hour) >= 6 AS is_weekend
+  FROM hourly
+  WINDOW day AS (PARTITION BY region ORDER BY hour RANGE BETWEEN INTERVAL 23 HOUR PRECEDING AND CURRENT ROW)
+) TO '{out}' (FORMAT parquet, COMPRESSION zstd)
+"""
+
+
+def fill_log(home: Path, events: int) -> None:
+    from featurectl.log import Event, FileLog
+
+    start = datetime(2000, 1, 1, tzinfo=UTC)
+
+    def messages() -> object:
+        for n in range(events):
+            if n % 1000 == 999:
+                yield Event(b'{"timestamp": "2024-01-01T00:00:00", "production_mw": "NaN"}')
+                continue
+            at = start + timedelta(minutes=15 * (n // REGIONS - (n % 7 == 0)))
+            text = f'{{"timestamp": "{at:%Y-%m-%dT%H:%M:%SZ}", "production_mw": {n % 977 / 7:.3f}, "region": "R{n % REGIONS}"}}'
+            yield Event(text.encode())
+
+    with FileLog(home / "log").writer(TOPIC) as writer:
+        writer.append(messages())
+
+
+def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds, and peak resident memory in MiB."""
+    started = time.monotonic()
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, words
+    return time.monotonic() - started, usage.ru_maxrss / 1024
+
+
+def run_project(home: Path, environment: dict[str, str]) -> tuple[float, float]:
+    for name in ("engine.duckdb", "features.duckdb", "engine.lock"):
+        (home / name).unlink(missing_ok=True)
+    for name in ("pieces", "snapshots", "tmp"):
+        shutil.rmtree(home / name, ignore_errors=True)
+    command = [sys.executable, "-m", "featurectl", "--project", str(ROOT)]
+    timed([*command, "apply"], environment)
+    return timed([*command, "run", "--once"], environment)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=5_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        started = time.monotonic()
+        fill_log(home, options.events)
+        print(f"{options.events:,} events in the log after {time.monotonic() - started:.0f} s")
+        threads = str(min(2, os.cpu_count() or 1))
+        environment = {**os.environ, "FEATURECTL_HOME": str(home), "FEATURECTL_THREADS": threads}
+        script = BY_HAND.format(
+            log=home / "log" / TOPIC / "*.log", out=Path(folder) / "out.parquet", threads=threads, scratch=folder
+        )
+        by_hand, project = [], []
+        for _ in range(options.runs):
+            by_hand.append(timed([sys.executable, "-c", f"import duckdb; duckdb.sql({script!r})"], environment))
+            project.append(run_project(home, environment))
+        compare(Path(folder) / "out.parquet", home)
+    report(options.events, by_hand, project)
+
+
+def compare(out: Path, home: Path) -> None:
+    """The same rows, or the times mean nothing."""
+    with duckdb.connect(str(home / "features.duckdb"), read_only=True) as con:
+        row = con.execute(
+            "SELECT count(*), count(*) FILTER (WHERE f.production_mw - o.mw > 1e-6 OR f.production_ma_24h - o.ma_24h > 1e-6"
+            " OR f.production_lag_24h IS DISTINCT FROM o.lag_24h) FROM features_enriched AS f"
+            f" FULL JOIN '{out}' AS o ON f.region = o.region AND f.timestamp = o.hour"
+        ).fetchone()
+        count = con.execute("SELECT count(*) FROM features_enriched").fetchone()
+    assert row is not None and count is not None
+    assert row == (count[0], 0), (row, count)
+    print(f"{count[0]:,} rows of features, equal in both")
+
+
+def report(events: int, by_hand: list[tuple[float, float]], project: list[tuple[float, float]]) -> None:
+    rows = {"hand-written DuckDB": by_hand, "featurectl run --once": project}
+    base = statistics.median(seconds for seconds, _ in by_hand)
+    print(
+        f"{' '.join(sys.argv)}; {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
+    )
+    print(f"{'':24}{'median s':>10}{'ratio':>8}{'events/s':>12}{'peak MiB':>10}  all")
+    for name, runs in rows.items():
+        seconds = statistics.median(s for s, _ in runs)
+        peak = max(m for _, m in runs)
+        every = json.dumps([round(s, 1) for s, _ in runs])
+        print(f"{name:24}{seconds:>10.1f}{seconds / base:>8.2f}{events / seconds:>12,.0f}{peak:>10,.0f}  {every}")
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()
