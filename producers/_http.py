@@ -80,7 +80,8 @@ class RateLimit:
             excess -= spent
             if excess <= 0:
                 return at + window - now
-        return 0.0  # dearer than the whole window: it goes out alone
+        # Dearer than the whole window: it goes out alone.
+        return inside[-1][0] + window - now if inside else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ _logger = get_logger()
 
 
 def produce(
-    name: str,
+    producer: Producer | str,
     *,
     settings: Settings,
     source: str | None = None,
@@ -62,7 +62,7 @@ def produce(
     """Bring the events of a source into the project's log.
 
     Args:
-        name: The producer: solar, weather, or one that another package plugs in.
+        producer: Itself or its name: solar, weather, or one that another package plugs in.
         settings: They name the log and the topic.
         source: One of the producer's sources or a file; its first source if None.
         mode: historical: the range, then return. live: poll every `interval` seconds until `stop` is asked.
@@ -79,20 +79,20 @@ def produce(
         SourceError: The source did not deliver. In live mode an unreachable one is logged and asked again.
         LogError: The log could not be written.
     """
-    producer = load_producer(name)
+    found = load_producer(producer) if isinstance(producer, str) else producer
     stop = stop or Stop()
-    picked = _pick_source(producer, source)
+    picked = _pick_source(found, source)
     if mode == "live":
         if picked.is_file or end is not None:
             what = "a file" if picked.is_file else "a range with an end"
             raise UsageError(f"{what} is not live", hint="use --mode historical, or replay --speed for a file")
         wanted = _Wanted(start, None, tuple(regions), seed)
-        return _live(producer, picked.source, wanted, settings, interval, stop, on_progress)
+        return _live(found, picked.source, wanted, settings, interval, stop, on_progress)
     if not picked.is_file:
         end = end or datetime.now(UTC)
         start = start or end - DEFAULT_RANGE
     wanted = _Wanted(start, end, tuple(regions), seed)
-    return _historical(producer, picked, wanted, settings, stop, on_progress)
+    return _historical(found, picked, wanted, settings, stop, on_progress)
 
 
 def produce_range(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast, get_args
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin
 
 from featurectl.errors import SourceError, UsageError
 from producers._times import rfc3339
@@ -94,13 +94,13 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _csv_rows(file: IO[bytes], numbers: frozenset[str]) -> Iterator[bytes]:
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    header = text.readline()
-    separator = max(",;\t", key=header.count)
-    names = next(csv.reader([header], delimiter=separator), [])
-    for row in csv.DictReader(text, names, restkey="", delimiter=separator):
-        fields = {name: _cell(value, is_number=name in numbers) for name, value in row.items()}
-        yield f"{{{', '.join(f'{json.dumps(name)}: {cell}' for name, cell in fields.items())}}}".encode()
+    with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        header = text.readline()
+        separator = max(",;\t", key=header.count)
+        names = next(csv.reader([header], delimiter=separator), [])
+        for row in csv.DictReader(text, names, restkey="", delimiter=separator):
+            cells = (f"{json.dumps(name)}: {_cell(value, is_number=name in numbers)}" for name, value in row.items())
+            yield f"{{{', '.join(cells)}}}".encode()
 
 
 def _cell(value: Any, *, is_number: bool) -> str:
@@ -116,18 +116,21 @@ def _cell(value: Any, *, is_number: bool) -> str:
 
 def _number_fields(contract: type[BaseModel] | None) -> frozenset[str]:
     fields = contract.model_fields if contract else {}
-    return frozenset(
-        name
-        for name, field in fields.items()
-        if {float, int}.intersection((field.annotation, *get_args(field.annotation)))
-    )
+    return frozenset(name for name, field in fields.items() if {float, int}.intersection(_types(field.annotation)))
+
+
+def _types(annotation: Any) -> set[Any]:
+    """The plain types in an annotation: float and None of `Annotated[float, …] | None`."""
+    if get_origin(annotation) is Annotated:
+        return _types(get_args(annotation)[0])
+    return {annotation}.union(*map(_types, get_args(annotation)))
 
 
 def _parquet_rows(path: Path) -> Iterator[bytes]:
     import duckdb
 
     try:
-        with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+        with duckdb.connect() as connection:
             result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
             names = [column[0] for column in result.description or []]
             while rows := result.fetchmany(_ROWS):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from featurectl.errors import FeaturectlError
 from featurectl.log import MAX_EVENT_BYTES, Event
 from producers._logging import get_logger
 from producers.contracts import Rejection, validator
@@ -207,15 +207,21 @@ def _key_of_refused(producer: Producer, raw: bytes) -> str | None:
 
 
 def batched(messages: Iterable[bytes], stop: Stop) -> Iterator[list[bytes]]:
-    """Messages in lists, until asked to stop; what was read by then still comes."""
+    """Messages in lists, until asked to stop. What was read before a stop or an error comes first."""
     iterator = iter(messages)
     while not stop.asked:
         batch: list[bytes] = []
-        with suppress(StopRequested):
+        ending: StopRequested | FeaturectlError | None = None
+        try:
             batch.extend(islice(iterator, _BATCH))
-        if not batch:
+        except (StopRequested, FeaturectlError) as error:
+            ending = error
+        if batch:
+            yield batch
+        if isinstance(ending, FeaturectlError):
+            raise ending
+        if ending is not None or not batch:
             return
-        yield batch
 
 
 def _rejected_event(topic: str, reason: str, message: bytes) -> bytes:
