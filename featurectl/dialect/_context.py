@@ -44,6 +44,10 @@ class Scope:
         types = {None if columns is None else columns[column] for columns in found}
         return types.pop() if len(types) == 1 else None
 
+    def within(self, name: str) -> Scope:
+        """One relation alone."""
+        return Scope({name: self.sources[name]})
+
     def has(self, relation: str, column: str) -> bool:
         """Whether the column may come from here, the outer queries left aside."""
         return any(
@@ -76,6 +80,12 @@ class Context:
     def sql(self, node: exp.Expression) -> exp.Expression:
         """Translates an expression whose type does not matter."""
         return self(node)[0]
+
+    def constant(self, node: exp.Expression, what: str) -> str:
+        """The text of an argument that has to be a literal."""
+        if not node.args.get("is_string"):
+            raise self.unsupported(node, f"{what} that is not a constant")
+        return str(node.this)
 
     def check(self, node: exp.Expression, known: frozenset[str]) -> None:
         """Refuses a node with parts that no rule knows."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlglot import exp
-
-from featurectl.dialect._output import call, quoted, sql
-from featurectl.dialect._regexp import translate_pattern
+from featurectl.dialect._json import jsonb_typeof
+from featurectl.dialect._output import call, sql
+from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
 from featurectl.dialect._types import is_kind, unify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sqlglot import exp
 
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
@@ -102,9 +102,25 @@ def select_signature(
         raise ctx.unsupported(node, f"the function {shown}")
     if None not in types or len(fits) == 1:
         return fits[0]
-    if len({sig.template for sig in fits}) > 1:
+    merged = fits[0] if len({sig.template for sig in fits}) == 1 else _by_physical_type(fits)
+    if merged is None:
         raise ctx.unsupported(node, f"the function {shown}", "cast the argument, its type is not known")
-    return fits[0] if len({sig.returns for sig in fits}) == 1 else replace(fits[0], returns="?")
+    return merged if len({sig.returns for sig in fits}) == 1 else replace(merged, returns="?")
+
+
+_PHYSICAL = {"text": "VARCHAR", "bytea": "BLOB"}
+
+
+def _by_physical_type(fits: list[Signature]) -> Signature | None:
+    """One signature for text and bytea: DuckDB knows which, and drops the other branch when it plans."""
+    if any(sig.kinds not in _PHYSICAL for sig in fits):
+        return None
+    branches = [
+        f"WHEN '{kind}' THEN {sig.template.replace('{0}', f'CAST({{0}} AS {kind})')}"
+        for sig in fits
+        for kind in (_PHYSICAL[sig.kinds],)
+    ]
+    return replace(fits[0], template=f"CASE typeof({{0}}) {' '.join(branches)} END")
 
 
 def _fits(signature: Signature, types: list[Type]) -> bool:
@@ -140,6 +156,10 @@ def scalar(ctx: Context, node: exp.Expression) -> Typed:
     return _by_table(ctx, node, name, node.expressions)
 
 
+def _typeof(ctx: Context, node: exp.Expression) -> Typed:
+    return jsonb_typeof(ctx, node) or _by_table(ctx, node, "jsonb_typeof", node.expressions)
+
+
 def _by_table(ctx: Context, node: exp.Expression, name: str, arguments: list[exp.Expression]) -> Typed:
     typed = [ctx(argument) for argument in arguments]
     types = _promoted(name, [of for _, of in typed])
@@ -170,23 +190,16 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     return call("concat", *(part for part, _ in typed)), "varchar"
 
 
-def constant(ctx: Context, node: exp.Expression, what: str) -> str:
-    """The text of an argument that has to be a constant."""
-    if not isinstance(node, exp.Literal):
-        raise ctx.unsupported(node, f"{what} that is not a constant")
-    return str(node.name)
-
-
 def _convert_from(ctx: Context, node: exp.Expression) -> Typed:
     data, encoding = node.expressions
-    if constant(ctx, encoding, "an encoding").upper() not in ("UTF8", "UTF-8"):
+    if ctx.constant(encoding, "an encoding").upper() not in ("UTF8", "UTF-8"):
         raise ctx.unsupported(node, f"the encoding {encoding.name}")
     return ctx.guarded(call("decode", ctx.sql(data))), "varchar"
 
 
 def _convert_to(ctx: Context, node: exp.Expression) -> Typed:
     text, encoding = node.expressions
-    if constant(ctx, encoding, "an encoding").upper() not in ("UTF8", "UTF-8"):
+    if ctx.constant(encoding, "an encoding").upper() not in ("UTF8", "UTF-8"):
         raise ctx.unsupported(node, f"the encoding {encoding.name}")
     return call("encode", ctx.sql(text)), "bytea"
 
@@ -197,7 +210,7 @@ _DECODE = {"hex": "unhex(rw_hex_digits({0}))"}
 
 def _encode(ctx: Context, node: exp.Expression) -> Typed:
     data, kind = node.expressions
-    template = _ENCODE.get(constant(ctx, kind, "an encoding"))
+    template = _ENCODE.get(ctx.constant(kind, "an encoding"))
     if template is None:
         raise ctx.unsupported(node, f"encode to {kind.name}")
     return sql(template, ctx.sql(data)), "varchar"
@@ -205,7 +218,7 @@ def _encode(ctx: Context, node: exp.Expression) -> Typed:
 
 def _decode(ctx: Context, node: exp.Expression) -> Typed:
     data, kind = node.expressions
-    template = _DECODE.get(constant(ctx, kind, "an encoding"))
+    template = _DECODE.get(ctx.constant(kind, "an encoding"))
     if template is None:
         raise ctx.unsupported(node, f"decode from {kind.name}")
     return ctx.guarded(sql(template, ctx.sql(data))), "bytea"
@@ -216,50 +229,13 @@ _TRUNCATIONS = ("second", "minute", "hour", "day", "week", "month", "quarter", "
 
 def _date_trunc(ctx: Context, node: exp.Expression) -> Typed:
     field, value, *zone = node.expressions
-    name = constant(ctx, field, "a date_trunc field").lower()
+    name = ctx.constant(field, "a date_trunc field").lower()
     if name not in _TRUNCATIONS or (zone and zone[0].name.upper() != "UTC"):
         raise ctx.unsupported(node, f"date_trunc({name!r}, …)")
     inner, of = ctx(value)
     if of not in (None, "timestamp", "timestamptz"):
         raise ctx.unsupported(node, f"date_trunc of {of}", "cast to timestamptz")
     return sql(f"date_trunc('{name}', {{0}})", inner), of
-
-
-def _regexp_match(ctx: Context, node: exp.Expression) -> Typed:
-    text, pattern, *flags = node.expressions
-    options = constant(ctx, flags[0], "regexp flags") if flags else ""
-    if options not in ("", "i", "c"):
-        raise ctx.unsupported(node, f"regexp flags {options!r}")
-    found = translate_pattern(ctx, node, constant(ctx, pattern, "a regular expression"), options)
-    groups = ", ".join(_group(ctx, node, found, index) for index in range(1, len(found.groups) + 1))
-    pieces = groups or f"regexp_extract({{0}}, {quoted(found.text)})"
-    matches = f"regexp_matches({{0}}, {quoted(found.text)})"
-    return sql(f"CASE WHEN {matches} THEN [{pieces}] END", ctx.sql(text)), "varchar[]"
-
-
-def _group(ctx: Context, node: exp.Expression, pattern: object, index: int) -> str:
-    """A group that took no part in the match is NULL in RisingWave and empty in DuckDB."""
-    group = pattern.groups[index - 1]  # type: ignore[attr-defined]
-    text = f"regexp_extract({{0}}, {quoted(pattern.text)}, {index})"  # type: ignore[attr-defined]
-    if group.always:
-        return text
-    if group.width == 0:
-        raise ctx.unsupported(node, "a group that is optional and may be empty in regexp_match")
-    return f"nullif({text}, '')"
-
-
-def _regexp_replace(ctx: Context, node: exp.Expression) -> Typed:
-    text, pattern, replacement, *flags = node.expressions
-    options = constant(ctx, flags[0], "regexp flags") if flags else ""
-    if set(options) - set("gi"):
-        raise ctx.unsupported(node, f"regexp flags {options!r}")
-    found = translate_pattern(ctx, node, constant(ctx, pattern, "a regular expression"), options)
-    new = constant(ctx, replacement, "a replacement")
-    if "$" in new or re.search(r"\\(?![1-9])", new):
-        raise ctx.unsupported(node, f"the replacement {new!r}", r"only \1 to \9 stand for groups")
-    everywhere = ", 'g'" if "g" in options else ""
-    template = f"regexp_replace({{0}}, {quoted(found.text)}, {quoted(new)}{everywhere})"
-    return sql(template, ctx.sql(text)), "varchar"
 
 
 def _now(ctx: Context, node: exp.Expression) -> Typed:
@@ -277,9 +253,10 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "encode": _encode,
     "decode": _decode,
     "date_trunc": _date_trunc,
-    "regexp_match": _regexp_match,
-    "regexp_replace": _regexp_replace,
+    "regexp_match": regexp_match,
+    "regexp_replace": regexp_replace,
     "now": _now,
+    "jsonb_typeof": _typeof,
 }
 
 _FIELDS = ("year", "quarter", "month", "week", "day", "doy", "dow", "isodow", "hour", "minute", "isoyear")

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from featurectl.dialect._output import quoted, sql
 from featurectl.dialect._regexp import translate_pattern
+from featurectl.dialect._regexp_functions import matches
 from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, unify
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def _logic(ctx: Context, node: exp.Expression) -> Typed:
     for name in ("this", "expression"):
         if name in node.args:
             node.set(name, ctx.sql(node.args[name]))
+    if isinstance(node, exp.Not) and isinstance(node.this, exp.Not):
+        return node.this.this, "boolean"
     return node, "boolean"
 
 
@@ -50,6 +53,8 @@ def _any_of(ctx: Context, node: exp.Expression) -> Typed:
 def _is(ctx: Context, node: exp.Expression) -> Typed:
     if not isinstance(node.expression, exp.Null | exp.Boolean):
         raise ctx.unsupported(node, "IS with this operand")
+    if isinstance(node.expression, exp.Null) and str(node.this.this).lower() == "regexp_match":
+        return exp.Not(this=matches(ctx, node.this)), "boolean"
     node.set("this", ctx.sql(node.this))
     return node, "boolean"
 

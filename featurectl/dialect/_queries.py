@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._context import Scope
+from featurectl.dialect._json import share_documents
 from featurectl.dialect._relations import join, relation
 from featurectl.dialect._types import unify
 
@@ -59,6 +60,7 @@ def _select(ctx: Context, node: exp.Expression) -> Result:
     ctx.check(node, _SELECT)
     ctx = _with(ctx, node)
     ctx = ctx.within(_sources(ctx, node))
+    share_documents(node, ctx.scope)
     _conditions(ctx, node)
     columns = _projections(ctx, node)
     _order(ctx, node)
