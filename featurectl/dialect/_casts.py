@@ -54,10 +54,14 @@ CASTS: dict[tuple[str, str], str] = {
     ("jsonb", "boolean"): "rw_jsonb_boolean({0})",
     ("int", "boolean"): "({0} <> 0)",
     ("boolean", "int"): _PLAIN,
-    **{("date", to): _PLAIN for to in ("timestamp", "timestamptz")},
-    **{("timestamp", to): _PLAIN for to in ("date", "time", "timestamptz")},
-    **{("timestamptz", to): _PLAIN for to in ("date", "timestamp")},
-    ("timestamptz", "time"): "TRY_CAST(TRY_CAST({0} AS TIMESTAMP) AS TIME)",
+    ("date", "timestamp"): _PLAIN,
+    ("date", "timestamptz"): "rw_instant(TRY_CAST({0} AS TIMESTAMP))",
+    ("timestamp", "date"): _PLAIN,
+    ("timestamp", "time"): _PLAIN,
+    ("timestamp", "timestamptz"): "rw_instant({0})",
+    ("timestamptz", "timestamp"): "rw_utc({0})",
+    ("timestamptz", "date"): "TRY_CAST(rw_utc({0}) AS DATE)",
+    ("timestamptz", "time"): "TRY_CAST(rw_utc({0}) AS TIME)",
 }
 
 _HINTS = {
@@ -83,6 +87,8 @@ def cast(ctx: Context, node: exp.Expression) -> Typed:
     if to == "bytea" and isinstance(node.this, exp.Literal):
         return _bytes(ctx, node), "bytea"
     value, of = ctx(node.this)
+    if value.meta.get("whole") and to in INTEGERS:  # a field of a time: there is nothing to round
+        return sql(f"CAST({{0}} AS {duckdb_type(to)})", value.expressions[0]), to
     if isinstance(node.this, exp.Null):
         return sql(f"CAST(NULL AS {duckdb_type(to)})"), to
     if of == to or (of == "unknown" and to == "varchar"):

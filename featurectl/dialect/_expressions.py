@@ -9,10 +9,11 @@ from sqlglot import exp
 
 from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
 from featurectl.dialect._casts import cast, interval
-from featurectl.dialect._functions import extract, named, scalar
+from featurectl.dialect._functions import named, scalar
 from featurectl.dialect._json import JSON
 from featurectl.dialect._operators import OPERATORS
 from featurectl.dialect._output import Sql, sql
+from featurectl.dialect._times import extract
 from featurectl.dialect._types import unify
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from featurectl.dialect._json import jsonb_typeof
 from featurectl.dialect._output import call, sql
 from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
+from featurectl.dialect._times import date_trunc
 from featurectl.dialect._types import is_kind, unify
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
 
-__all__ = ["FUNCTIONS", "Signature", "extract", "scalar", "select_signature"]
+__all__ = ["FUNCTIONS", "Signature", "named", "result_type", "scalar", "select_signature"]
 
 
 @dataclass(frozen=True)
@@ -224,20 +225,6 @@ def _decode(ctx: Context, node: exp.Expression) -> Typed:
     return ctx.guarded(sql(template, ctx.sql(data))), "bytea"
 
 
-_TRUNCATIONS = ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
-
-
-def _date_trunc(ctx: Context, node: exp.Expression) -> Typed:
-    field, value, *zone = node.expressions
-    name = ctx.constant(field, "a date_trunc field").lower()
-    if name not in _TRUNCATIONS or (zone and zone[0].name.upper() != "UTC"):
-        raise ctx.unsupported(node, f"date_trunc({name!r}, …)")
-    inner, of = ctx(value)
-    if of not in (None, "timestamp", "timestamptz"):
-        raise ctx.unsupported(node, f"date_trunc of {of}", "cast to timestamptz")
-    return sql(f"date_trunc('{name}', {{0}})", inner), of
-
-
 def _now(ctx: Context, node: exp.Expression) -> Typed:
     if ctx.in_view:
         raise ctx.unsupported(node, "now() in a view", "its answer depends on when it is asked")
@@ -252,27 +239,12 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "convert_to": _convert_to,
     "encode": _encode,
     "decode": _decode,
-    "date_trunc": _date_trunc,
+    "date_trunc": date_trunc,
     "regexp_match": regexp_match,
     "regexp_replace": regexp_replace,
     "now": _now,
     "jsonb_typeof": _typeof,
 }
-
-_FIELDS = ("year", "quarter", "month", "week", "day", "doy", "dow", "isodow", "hour", "minute", "isoyear")
-
-
-def extract(ctx: Context, node: exp.Expression) -> Typed:
-    """EXTRACT(field FROM x), a numeric."""
-    field = node.name.lower()
-    value, of = ctx(node.expression)
-    if of not in (None, "date", "timestamp", "timestamptz") or field not in (*_FIELDS, "epoch", "second"):
-        raise ctx.unsupported(node, f"EXTRACT({field.upper()} FROM {of})")
-    if field == "epoch":
-        return sql("CAST(epoch_us({0}) * 0.000001 AS DECIMAL(38, 6))", value), "numeric"
-    if field == "second":
-        return sql("CAST(extract(microseconds FROM {0}) * 0.000001 AS DECIMAL(38, 6))", value), "numeric"
-    return sql(f"CAST(extract({field} FROM {{0}}) AS DECIMAL(18, 0))", value), "numeric"
 
 
 def named(name: str, *arguments: str) -> Callable[[Context, exp.Expression], Typed]:

@@ -9,6 +9,7 @@ from sqlglot import exp
 from featurectl.dialect._output import quoted, sql
 from featurectl.dialect._regexp import translate_pattern
 from featurectl.dialect._regexp_functions import matches
+from featurectl.dialect._times import as_instant, as_utc
 from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, unify
 
 if TYPE_CHECKING:
@@ -161,7 +162,8 @@ def _sum(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
     of = _sum_type(ctx, node, left[1], right[1])
     op = "+" if isinstance(node, exp.Add) else "-"
-    result = sql(f"({{0}} {op} {{1}})", _widened(left, of), _widened(right, of))
+    parts = (as_utc(_widened(side, of), side[1]) for side in (left, right))
+    result = as_instant(sql(f"({{0}} {op} {{1}})", *parts), of)
     if of == "int" and left[1] == "date":
         result = sql("CAST({0} AS INTEGER)", result)
     return (result, of) if "interval" in (left[1], right[1]) else _checked(ctx, result, of)
@@ -215,6 +217,8 @@ def _at_time_zone(ctx: Context, node: exp.Expression) -> Typed:
     if of not in ("timestamp", "timestamptz") or not isinstance(node.args["zone"], exp.Literal):
         raise ctx.unsupported(node, "AT TIME ZONE on this operand", "cast it to timestamp or timestamptz")
     other = "timestamptz" if of == "timestamp" else "timestamp"
+    if node.args["zone"].name.upper() == "UTC":
+        return as_instant(as_utc(value, of), other), other
     return sql("({0} AT TIME ZONE {1})", value, node.args["zone"]), other
 
 

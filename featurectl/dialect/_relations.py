@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from featurectl.dialect._casts import interval_parts, spelled
 from featurectl.dialect._output import sql
+from featurectl.dialect._times import as_instant, as_utc
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Columns, Context
@@ -41,7 +42,8 @@ class WindowCall:
         """The start of the hop in which a time lies."""
         shift = (self.offset - _BUCKET_ORIGIN) % self.slide
         value = sql("CAST({0} AS TIMESTAMP)", time) if of == "date" else time
-        return sql(f"time_bucket({_micros(self.slide)}, {{0}}, {_micros(shift)})", value)
+        bucket = sql(f"time_bucket({_micros(self.slide)}, {{0}}, {_micros(shift)})", as_utc(value, of))
+        return as_instant(bucket, of)
 
 
 def _microseconds(ctx: Context, node: exp.Expression) -> int:
