@@ -39,29 +39,32 @@ COPY (
       columns = {{'log_offset': 'BIGINT', 'us': 'BIGINT', 'encoding': 'VARCHAR', 'key': 'VARCHAR', 'value': 'VARCHAR'}})
   ),
   fields AS (
-    SELECT log_offset, json_extract_string(j, '$.region') AS region, json_extract_string(j, '$.timestamp') AS at,
+    SELECT log_offset, json_extract_string(j, '$.region') AS region, json_extract_string(j, '$.timestamp') AS t,
       json_type(j, '$.production_mw') AS kind, TRY_CAST(json_extract_string(j, '$.production_mw') AS DOUBLE) AS mw
     FROM raw
   ),
   good AS (
-    SELECT log_offset, region, TRY_CAST(at AS TIMESTAMPTZ) AS at, mw FROM fields
+    SELECT log_offset, region, TRY_CAST(t AS TIMESTAMPTZ) AS t, mw FROM fields
     WHERE mw >= 0 AND mw <= 1e7 AND kind <> 'VARCHAR' AND length(region) BETWEEN 1 AND 100
-      AND regexp_matches(at, '(Z|[+-][0-9]{{2}}:[0-9]{{2}})$') AND TRY_CAST(at AS TIMESTAMPTZ) IS NOT NULL
+      AND regexp_matches(t, '(Z|[+-][0-9]{{2}}:[0-9]{{2}})$') AND TRY_CAST(t AS TIMESTAMPTZ) IS NOT NULL
   ),
   readings AS (
-    SELECT region, at, mw FROM good
-    QUALIFY row_number() OVER (PARTITION BY region, at ORDER BY log_offset DESC) = 1
+    SELECT region, t, mw FROM good
+    QUALIFY row_number() OVER (PARTITION BY region, t ORDER BY log_offset DESC) = 1
   ),
   hourly AS MATERIALIZED (
-    SELECT region, date_trunc('hour', at + INTERVAL 30 MINUTE) AS hour, avg(mw) AS mw FROM readings GROUP BY ALL
+    SELECT region, date_trunc('hour', t + INTERVAL 30 MINUTE) AS hour, avg(mw) AS mw FROM readings GROUP BY ALL
   )
   SELECT region, hour, mw,
     avg(mw) OVER day AS ma_24h,
-    max(mw) OVER (PARTITION BY region ORDER BY hour RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND INTERVAL 1 HOUR PRECEDING) AS lag_1h,
-    max(mw) OVER (PARTITION BY region ORDER BY hour RANGE BETWEEN INTERVAL 24 HOUR PRECEDING AND INTERVAL 24 HOUR PRECEDING) AS lag_24h,
-    extract(hour FROM hour) AS hour_of_day, extract(isodow FROM hour) - 1 AS day_of_week, extract(isodow FROM hour) >= 6 AS is_weekend
+    max(mw) OVER hour_before AS lag_1h, max(mw) OVER day_before AS lag_24h,
+    extract(hour FROM hour) AS hour_of_day, extract(isodow FROM hour) - 1 AS day_of_week,
+    extract(isodow FROM hour) >= 6 AS is_weekend
   FROM hourly
-  WINDOW day AS (PARTITION BY region ORDER BY hour RANGE BETWEEN INTERVAL 23 HOUR PRECEDING AND CURRENT ROW)
+  WINDOW by_hour AS (PARTITION BY region ORDER BY hour),
+    day AS (by_hour RANGE BETWEEN INTERVAL 23 HOUR PRECEDING AND CURRENT ROW),
+    hour_before AS (by_hour RANGE BETWEEN INTERVAL 1 HOUR PRECEDING AND INTERVAL 1 HOUR PRECEDING),
+    day_before AS (by_hour RANGE BETWEEN INTERVAL 24 HOUR PRECEDING AND INTERVAL 24 HOUR PRECEDING)
 ) TO '{out}' (FORMAT parquet, COMPRESSION zstd)
 """
 
@@ -77,7 +80,8 @@ def fill_log(home: Path, events: int) -> None:
                 yield Event(b'{"timestamp": "2024-01-01T00:00:00", "production_mw": "NaN"}')
                 continue
             at = start + timedelta(minutes=15 * (n // REGIONS - (n % 7 == 0)))
-            text = f'{{"timestamp": "{at:%Y-%m-%dT%H:%M:%SZ}", "production_mw": {n % 977 / 7:.3f}, "region": "R{n % REGIONS}"}}'
+            when, mw = at.strftime("%Y-%m-%dT%H:%M:%SZ"), n % 977 / 7
+            text = f'{{"timestamp": "{when}", "production_mw": {mw:.3f}, "region": "R{n % REGIONS}"}}'
             yield Event(text.encode())
 
     with FileLog(home / "log").writer(TOPIC) as writer:
@@ -107,12 +111,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=5_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="A folder whose log is used again, if it has one.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        started = time.monotonic()
-        fill_log(home, options.events)
-        print(f"{options.events:,} events in the log after {time.monotonic() - started:.0f} s")
+        home = options.keep or Path(folder) / "home"
+        if not (home / "log").exists():
+            started = time.monotonic()
+            fill_log(home, options.events)
+            print(f"{options.events:,} events in the log after {time.monotonic() - started:.0f} s")
         threads = str(min(2, os.cpu_count() or 1))
         environment = {**os.environ, "FEATURECTL_HOME": str(home), "FEATURECTL_THREADS": threads}
         script = BY_HAND.format(
@@ -130,8 +136,9 @@ def compare(out: Path, home: Path) -> None:
     """The same rows, or the times mean nothing."""
     with duckdb.connect(str(home / "features.duckdb"), read_only=True) as con:
         row = con.execute(
-            "SELECT count(*), count(*) FILTER (WHERE f.production_mw - o.mw > 1e-6 OR f.production_ma_24h - o.ma_24h > 1e-6"
-            " OR f.production_lag_24h IS DISTINCT FROM o.lag_24h) FROM features_enriched AS f"
+            "SELECT count(*), count(*) FILTER (WHERE abs(f.production_mw - o.mw) > 1e-6"
+            " OR abs(f.production_ma_24h - o.ma_24h) > 1e-6 OR (f.production_lag_24h IS NULL) <> (o.lag_24h IS NULL)"
+            " OR abs(f.production_lag_24h - o.lag_24h) > 1e-6) FROM features_enriched AS f"
             f" FULL JOIN '{out}' AS o ON f.region = o.region AND f.timestamp = o.hour"
         ).fetchone()
         count = con.execute("SELECT count(*) FROM features_enriched").fetchone()

@@ -7,11 +7,14 @@ import os
 import subprocess
 import sys
 import venv
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.workspace import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EVENTS = [
     {"at": "2024-06-01T12:05:00Z", "user": "ann", "page": 7},

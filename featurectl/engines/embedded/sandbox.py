@@ -120,18 +120,17 @@ class EmbeddedSandbox:
         return {"data": table.data_column, **table.include}
 
     def _migrate(self, migration: Migration) -> None:
-        from featurectl.dialect import CreateSourceTable, EngineOnly
+        from featurectl.dialect import AlterTable, CreateSourceTable, CreateTable, Dml, DropTable
 
         for statement in migration.statements:
-            if isinstance(statement, EngineOnly):
-                continue
             if isinstance(statement, CreateSourceTable):
                 rows = empty_query(self._columns(statement.name))
                 self._con.execute(f"CREATE TABLE {quote(statement.name)} AS {rows}")
                 columns = self._columns(statement.name)
                 self._schema[statement.name] = {name: SOURCE_TYPES[role] for role, name in columns.items()}
                 continue
-            self._con.execute(statement.duckdb_sql)
+            if isinstance(statement, CreateTable | AlterTable | DropTable | Dml):
+                self._con.execute(statement.duckdb_sql)
         for name in migration.creates:
             if name not in self._schema:
                 self._schema[name] = described(self._con, name)

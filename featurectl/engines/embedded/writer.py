@@ -229,17 +229,16 @@ class EmbeddedWriter:
                 self._shown.add(relation)
 
     def _run(self, statement: Statement) -> None:
-        from featurectl.dialect import CreateSourceTable, CreateTable, DropTable, EngineOnly
+        from featurectl.dialect import AlterTable, CreateSourceTable, CreateTable, Dml, DropTable
 
-        if isinstance(statement, EngineOnly):
-            return
         if isinstance(statement, CreateSourceTable):
             columns = {"data": statement.data_column, **statement.include}
             self._ledger.add_source_table(statement.name, statement.topic, columns)
             empty = self._pieces.write(statement.name, empty_query(columns))
             self._pieces.replace(statement.name, [empty], self._ledger.generation())
             return
-        self._con.execute(statement.duckdb_sql)
+        if isinstance(statement, CreateTable | AlterTable | DropTable | Dml):  # the rest is about a server's users
+            self._con.execute(statement.duckdb_sql)
         if isinstance(statement, CreateTable):
             self._ledger.add_table(statement.name)
         if isinstance(statement, DropTable):

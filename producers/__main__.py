@@ -1,0 +1,5 @@
+"""`python -m producers`."""
+
+from producers.cli import main
+
+main()
