@@ -9,14 +9,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from featurectl.errors import LogError
-from featurectl.log._base import Record
+from featurectl.log._base import Event, Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from featurectl.log._base import Event
-
-__all__ = ["LINE_START", "decode_line", "encode_lines"]
+__all__ = ["LINE_START", "decode_line", "encode_lines", "encode_records", "key_bytes"]
 
 LINE_START = re.compile(rb"([0-9]{1,19})\t[0-9]{1,19}\t[rb]\t")
 
@@ -36,6 +34,16 @@ def encode_lines(events: Sequence[Event], first_offset: int, ingested_us: int) -
     return [_encode_line(event, offset, ingested_us) for offset, event in enumerate(events, first_offset)]
 
 
+def encode_records(records: Sequence[Record]) -> list[bytes]:
+    """One line for each record, with its own offset and time."""
+    if _all_plain([record.value for record in records]):
+        return [
+            b"%d\t%d\tr\t%b\t%b\n" % (offset, ingested_us, _encode_key(key), value)
+            for _, offset, ingested_us, key, value in records
+        ]
+    return [_encode_line(Event(value, key), offset, ingested_us) for _, offset, ingested_us, key, value in records]
+
+
 def decode_line(line: bytes) -> Record:
     """The record in a line, with or without its newline. Raises ValueError for anything else."""
     offset, ingested_us, encoding, key, value = line.removesuffix(b"\n").split(b"\t")
@@ -44,6 +52,14 @@ def decode_line(line: bytes) -> Record:
     elif encoding != b"r":
         raise ValueError(f"unknown encoding {encoding!r}")
     return Record(0, int(offset), int(ingested_us), _decode_key(key), value)
+
+
+def key_bytes(key: str) -> bytes:
+    """A key in UTF-8. Raises LogError for half a surrogate pair."""
+    try:
+        return key.encode()
+    except UnicodeEncodeError as error:
+        raise LogError(f"key {key!r} is not text: {error.reason}") from None
 
 
 def _all_plain(values: list[bytes]) -> bool:
@@ -79,10 +95,7 @@ def _encode_key(key: str | None) -> bytes:
         return b""
     for char, code in _ESCAPES:
         key = key.replace(char, code)
-    try:
-        return b"=" + key.encode()
-    except UnicodeEncodeError as error:
-        raise LogError(f"key {key!r} is not text: {error.reason}") from None
+    return b"=" + key_bytes(key)
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from featurectl.errors import LogError
 from featurectl.log._base import Chunk
@@ -28,7 +28,7 @@ from featurectl.log._segments import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Span", "copied_pieces", "is_whole", "spans"]
+__all__ = ["Span", "chunk_file", "copied_pieces", "is_whole", "remove_abandoned", "spans"]
 
 _COPY_PREFIX = ".chunk-"
 _ABANDONED_AFTER_S = 3600
@@ -97,7 +97,7 @@ def is_whole(span: Span, max_bytes: int) -> bool:
 
 def copied_pieces(topic: str, span: Span, max_bytes: int) -> Iterator[Chunk]:
     """The span as copies of at most `max_bytes` (or one line), each removed when the next is asked for."""
-    _remove_abandoned(span.segment.path.parent)
+    remove_abandoned(span.segment.path.parent)
     with opened(span.segment.path) as source:
         begin, first = span.begin, span.first_offset
         while begin < span.end:
@@ -122,10 +122,17 @@ def _piece_end(source: int, begin: int, span: Span, max_bytes: int) -> tuple[int
 
 
 @contextmanager
-def _copy(source: int, begin: int, end: int, folder: Path) -> Iterator[Path]:
-    """A copy of a byte range beside the segments; locked as long as it is in use."""
+def chunk_file(folder: Path) -> Iterator[IO[bytes]]:
+    """A new file in a folder, removed at the end; locked as long as it is in use."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=_COPY_PREFIX, suffix=".tsv") as file:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        yield file
+
+
+@contextmanager
+def _copy(source: int, begin: int, end: int, folder: Path) -> Iterator[Path]:
+    """A copy of a byte range beside the segments."""
+    with chunk_file(folder) as file:
         _copy_bytes(source, file.fileno(), begin, end - begin)
         yield Path(file.name)
 
@@ -147,7 +154,7 @@ def _copy_some(source: int, target: int, begin: int, count: int) -> int:
     return os.write(target, os.pread(source, min(count, _COPY_BLOCK), begin))
 
 
-def _remove_abandoned(folder: Path) -> None:
+def remove_abandoned(folder: Path) -> None:
     """Remove copies that a killed reader left: old, and locked by nobody."""
     long_ago = time.time() - _ABANDONED_AFTER_S
     for path in folder.glob(f"{_COPY_PREFIX}*"):

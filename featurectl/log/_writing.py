@@ -10,10 +10,10 @@ from bisect import bisect_right
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, Self
 
 from featurectl.errors import LogError
-from featurectl.log._base import MAX_EVENT_BYTES, MAX_KEY_BYTES
+from featurectl.log._limits import refuse_if_too_large
 from featurectl.log._lines import encode_lines
 from featurectl.log._segments import Segment, Tail, list_segments, opened, segment_path, tail_of
 
@@ -80,7 +80,7 @@ class FileWriter:
         self._require_open()
         count = 0
         for event in events:
-            self._refuse_if_too_large(event)
+            refuse_if_too_large(self._topic, event)
             self._pending.append(event)
             self._pending_bytes += len(event.value)
             count += 1
@@ -121,21 +121,6 @@ class FileWriter:
     def _require_open(self) -> None:
         if self._lock is None:
             raise LogError(f"topic {self._topic}: the writer is closed")
-
-    def _refuse_if_too_large(self, event: Event) -> None:
-        if len(event.value) > MAX_EVENT_BYTES:
-            self._refuse("event", len(event.value), MAX_EVENT_BYTES)
-        # A character has at most 4 bytes: most keys are measured without encoding them.
-        if event.key is not None and len(event.key) * 4 > MAX_KEY_BYTES:
-            size = len(event.key.encode(errors="replace"))
-            if size > MAX_KEY_BYTES:
-                self._refuse("key", size, MAX_KEY_BYTES)
-
-    def _refuse(self, what: str, size: int, limit: int) -> NoReturn:
-        raise LogError(
-            f"topic {self._topic}: {what} of {size:,} bytes, the limit is {limit:,}",
-            hint="send a reference to large data, not the data",
-        )
 
     def _write_pending(self) -> None:
         if not self._pending:

@@ -12,11 +12,11 @@ Needs a file system with POSIX locks between the writers (Linux, macOS; not Wind
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from featurectl.errors import LogError
 from featurectl.log._base import Chunk
+from featurectl.log._limits import is_topic_name, require_topic_name
 from featurectl.log._reading import copied_pieces, is_whole, spans
 from featurectl.log._segments import list_segments, opened, records, tail_of
 from featurectl.log._writing import FileWriter, WriterOptions, mapped_errors
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from featurectl.log._base import Record
 
 __all__ = ["FileLog"]
-
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class FileLog:
@@ -54,7 +52,7 @@ class FileLog:
             names = [path.name for path in self._root.iterdir() if path.is_dir()]
         except FileNotFoundError:
             return []
-        return sorted(filter(_is_topic, names))
+        return sorted(filter(is_topic_name, names))
 
     def writer(self, topic: str) -> FileWriter:
         """A writer to the topic, which is created if it does not exist. Raises LogError."""
@@ -94,16 +92,8 @@ class FileLog:
                     yield from copied_pieces(topic, span, max_bytes)
 
     def _folder(self, topic: str) -> Path:
-        if not _is_topic(topic):
-            raise LogError(
-                f"{topic!r} cannot be a topic's name",
-                hint="letters, digits, '.', '_' and '-', at most 249 of them",
-            )
+        require_topic_name(topic)
         return self._root / topic
-
-
-def _is_topic(name: str) -> bool:
-    return _TOPIC.fullmatch(name) is not None and name not in (".", "..")
 
 
 def _require_partition_0(topic: str, positions: Mapping[int, int]) -> None:
