@@ -37,6 +37,25 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field("localhost:30092", validation_alias="KAFKA_BOOTSTRAP_SERVERS")
     kafka_consumer_group: str = Field("featurectl", validation_alias="KAFKA_CONSUMER_GROUP")
+    kafka_timeout: float = Field(15, gt=0, le=300, validation_alias="KAFKA_TIMEOUT")
+    kafka_delivery_timeout: float = Field(60, gt=0, le=900, validation_alias="KAFKA_DELIVERY_TIMEOUT")
+    kafka_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
+        "zstd", validation_alias="KAFKA_COMPRESSION"
+    )
+    kafka_partitions: int = Field(3, ge=1, validation_alias="KAFKA_PARTITIONS")
+    kafka_replication: int | None = Field(None, ge=1, validation_alias="KAFKA_REPLICATION")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", validation_alias="KAFKA_SECURITY_PROTOCOL"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, validation_alias="KAFKA_SASL_MECHANISM"
+    )
+    kafka_sasl_username: str | None = Field(None, validation_alias="KAFKA_SASL_USERNAME")
+    kafka_sasl_password: SecretStr | None = Field(None, validation_alias="KAFKA_SASL_PASSWORD")
+    kafka_ssl_ca_location: Path | None = Field(None, validation_alias="KAFKA_SSL_CA_LOCATION")
+    kafka_ssl_certificate_location: Path | None = Field(None, validation_alias="KAFKA_SSL_CERTIFICATE_LOCATION")
+    kafka_ssl_key_location: Path | None = Field(None, validation_alias="KAFKA_SSL_KEY_LOCATION")
+    kafka_ssl_key_password: SecretStr | None = Field(None, validation_alias="KAFKA_SSL_KEY_PASSWORD")
     risingwave_kafka_bootstrap_servers: str | None = Field(None, validation_alias="RISINGWAVE_KAFKA_BOOTSTRAP_SERVERS")
     risingwave_host: str = Field("localhost", validation_alias="RISINGWAVE_HOST")
     risingwave_port: int = Field(4567, ge=1, le=65535, validation_alias="RISINGWAVE_PORT")
@@ -61,7 +80,18 @@ class Settings(BaseSettings):
         """Environment over settings.env over what featurectl.toml says (passed to the constructor)."""
         return env_settings, dotenv_settings, init_settings
 
-    @field_validator("risingwave_password", mode="before")
+    @field_validator(
+        "risingwave_password",
+        "kafka_replication",
+        "kafka_sasl_mechanism",
+        "kafka_sasl_username",
+        "kafka_sasl_password",
+        "kafka_ssl_ca_location",
+        "kafka_ssl_certificate_location",
+        "kafka_ssl_key_location",
+        "kafka_ssl_key_password",
+        mode="before",
+    )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

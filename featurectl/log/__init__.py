@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from featurectl.errors import SettingsError
 from featurectl.log._base import MAX_EVENT_BYTES, MAX_KEY_BYTES, Chunk, Event, EventLog, Record, TopicWriter
 from featurectl.log.files import FileLog
 
@@ -25,7 +24,9 @@ __all__ = [
 
 
 def open_log(settings: Settings) -> EventLog:
-    """The event log of a project. Raises SettingsError for one that is not there yet."""
-    if settings.log == "kafka":
-        raise SettingsError("the event log 'kafka' is not supported yet", hint="set FEATURECTL_LOG=files")
+    """The event log of a project. A server's log is Kafka: it cannot read this machine's files."""
+    if settings.log == "kafka" or settings.target == "risingwave":
+        from featurectl.log.kafka import KafkaLog
+
+        return KafkaLog(settings)
     return FileLog(settings.log_dir, fsync=settings.fsync)

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featurectl.errors import LogError, SettingsError
+from featurectl.errors import LogError
 from featurectl.log import MAX_EVENT_BYTES, MAX_KEY_BYTES, Event, FileLog, open_log
+from featurectl.log.kafka import KafkaLog
 from featurectl.settings import load_settings
 
 if TYPE_CHECKING:
@@ -35,11 +36,7 @@ AWKWARD = [
     "é\u2028".encode(),
 ]
 VALUES = st.one_of(st.binary(max_size=60), st.sampled_from(AWKWARD), st.text(max_size=30).map(str.encode))
-KEYS = (
-    st.none()
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-    | st.sampled_from(["%25", "=", "\t"])
-)
+KEYS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(["%25", "=", "\t"])
 EVENTS = st.lists(st.builds(Event, VALUES, KEYS), max_size=30)
 
 
@@ -109,9 +106,7 @@ def test_a_full_segment_is_followed_by_one_named_by_its_first_offset(
         assert int(following.stem) == int(last.split(b"\t")[0]) + 1
 
 
-def test_an_empty_new_segment_of_a_killed_writer_is_continued(
-    make_log: Callable[..., FileLog], tmp_path: Path
-) -> None:
+def test_an_empty_new_segment_of_a_killed_writer_is_continued(make_log: Callable[..., FileLog], tmp_path: Path) -> None:
     log = make_log(segment_bytes=1)
     expected = [event.value for event in fill(log, 3)]
     (tmp_path / "log" / "t" / f"{3:020d}.log").touch()
@@ -122,9 +117,7 @@ def test_an_empty_new_segment_of_a_killed_writer_is_continued(
     assert [record.offset for record in log.read("t")] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize(
-    "torn", [b"3\t17", b"\0" * 5000, b"\x8f\xff rubbish", b"3\t1\tr\t=k\thalf", b"\0\0rubbish\n"]
-)
+@pytest.mark.parametrize("torn", [b"3\t17", b"\0" * 5000, b"\x8f\xff rubbish", b"3\t1\tr\t=k\thalf", b"\0\0rubbish\n"])
 def test_a_torn_end_is_not_read_and_is_cut_off_by_the_next_writer(
     make_log: Callable[..., FileLog], tmp_path: Path, torn: bytes
 ) -> None:
@@ -167,9 +160,7 @@ def test_chunks_hold_the_same_records_as_read(make_log: Callable[..., FileLog], 
     log = make_log()
     fill(log, 60)
     for start in range(0, 61, 7):
-        assert [decode_line(line) for line in lines_of(log, start, max_bytes)] == list(
-            log.read("t", start=start)
-        )
+        assert [decode_line(line) for line in lines_of(log, start, max_bytes)] == list(log.read("t", start=start))
 
 
 def test_chunks_state_their_offsets_and_keep_to_their_size(make_log: Callable[..., FileLog]) -> None:
@@ -323,9 +314,7 @@ def test_a_writer_keeps_what_was_appended_before_an_error_of_its_user(
     assert values(log) == [b"a"]
 
 
-def test_a_topic_that_was_removed_meanwhile_is_an_error(
-    make_log: Callable[..., FileLog], tmp_path: Path
-) -> None:
+def test_a_topic_that_was_removed_meanwhile_is_an_error(make_log: Callable[..., FileLog], tmp_path: Path) -> None:
     log = make_log()
     with pytest.raises(LogError, match="removed while"), log.writer("t") as writer:
         writer.append([Event(b"a")])
@@ -350,5 +339,5 @@ def test_the_settings_name_the_log(tmp_path: Path) -> None:
     log = open_log(load_settings(tmp_path, home=Path("h")))
     fill(log, 1)  # type: ignore[arg-type]
     assert (tmp_path / "h" / "log" / "t").is_dir()
-    with pytest.raises(SettingsError, match="kafka"):
-        open_log(load_settings(tmp_path, log="kafka"))
+    assert isinstance(open_log(load_settings(tmp_path, log="kafka")), KafkaLog)
+    assert isinstance(open_log(load_settings(tmp_path, target="risingwave")), KafkaLog)
