@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import uuid
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.kafka_service import KafkaServer, kafka_server
 from tests.services import ServerMissing, risingwave_server
 
 if TYPE_CHECKING:
@@ -66,11 +68,59 @@ def risingwave_schema(risingwave_dsn: str) -> Iterator[Callable[[], str]]:
     connection.close()
 
 
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[KafkaServer]:
+    """A Kafka broker; the test is skipped where none can be had."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(kafka_server())
+        except ServerMissing as missing:
+            pytest.skip(f"kafka: no server: {missing}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_dsn(kafka_broker: KafkaServer) -> str:
+    """The bootstrap servers of a Kafka broker, for anybody without a login."""
+    return kafka_broker.dsn
+
+
+@pytest.fixture
+def kafka_to_stop(kafka_broker: KafkaServer) -> Iterator[KafkaServer]:
+    """The Kafka broker, if it was started here; running again after the test."""
+    if not kafka_broker.ours:
+        pytest.skip("kafka: the broker is not ours to stop")
+    yield kafka_broker
+    if not kafka_broker.runs:
+        kafka_broker.start()
+
+
+@pytest.fixture(scope="session")
+def kafka_topic(kafka_dsn: str) -> Iterator[Callable[..., str]]:
+    """A factory: a topic's name that nobody has; with `partitions` the topic itself. Removed at the end."""
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    admin = AdminClient({"bootstrap.servers": kafka_dsn, "log_level": 0})
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    numbers = itertools.count()
+
+    def make(partitions: int = 0, **config: str) -> str:
+        name = f"{prefix}-{next(numbers)}"
+        if partitions:
+            admin.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result()
+        return name
+
+    yield make
+    ours = [name for name in admin.list_topics(timeout=10).topics if name.startswith(prefix)]
+    for done in admin.delete_topics(ours).values() if ours else ():
+        done.result()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test's marker follows from its fixtures: `-m "not risingwave"` leaves out what needs that server."""
     for item in items:
         for server in ("risingwave", "kafka"):
-            if f"{server}_dsn" in getattr(item, "fixturenames", ()):
+            if any(name.startswith(f"{server}_") for name in getattr(item, "fixturenames", ())):
                 item.add_marker(server)
 
 
