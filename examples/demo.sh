@@ -13,7 +13,6 @@ say producers weather --source simulated --from 2024-06-01 --to 2024-07-01 --reg
 say producers replay solar_production_raw examples/malformed.ndjson --raw
 say featurectl apply
 say featurectl run --once
-say featurectl query "SELECT region, \"timestamp\", production_mw, temperature_c, production_ma_24h, production_lag_24h,
-    hour_of_day, is_weekend FROM features_enriched WHERE hour_of_day = 12 ORDER BY \"timestamp\" DESC, region LIMIT 6"
+say featurectl query "SELECT region, \"timestamp\", production_mw, temperature_c, production_ma_24h, production_lag_24h, is_weekend FROM features_enriched WHERE hour_of_day = 12 ORDER BY \"timestamp\" DESC, region LIMIT 4"
 say featurectl rejected solar_production_raw
 say featurectl status

@@ -46,7 +46,7 @@ def _print_csv(columns: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for batch in batches:
-        writer.writerows([["" if value is None else _flat(value) for value in row] for row in batch])
+        writer.writerows([["" if value is None else _text(value) for value in row] for row in batch])
 
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -76,8 +76,12 @@ def _cell(value: Any) -> str:
         return _NULL
     if isinstance(value, float):
         return f"{value:.6g}" if abs(value) < 1e-4 or abs(value) >= 1e15 else f"{value:.4f}".rstrip("0").rstrip(".")
-    text = str(_flat(value)).replace("\n", "\\n").replace("\t", "\\t")
+    text = str(_text(value)).replace("\n", "\\n").replace("\t", "\\t")
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def _text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else _flat(value)
 
 
 def _flat(value: Any) -> Any:
