@@ -98,6 +98,11 @@ def test_files_that_kafka_cannot_use(make_settings: Callable[..., Settings]) -> 
     assert "KAFKA_" in str(error.hint)
 
 
+def test_a_login_without_its_mechanism(make_settings: Callable[..., Settings]) -> None:
+    with pytest.raises(SettingsError, match="SASL_SSL needs KAFKA_SASL_MECHANISM"):
+        KafkaLog(make_settings("127.0.0.1:1", kafka_security_protocol="SASL_SSL")).topics()
+
+
 def test_without_the_extra(make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     log = KafkaLog(make_settings("127.0.0.1:1"))

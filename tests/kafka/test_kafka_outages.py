@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from featurectl.log import Event
 from tests.kafka.conftest import events, publish
+from tests.kafka.producing import PATIENT, Producing
 from tests.kafka.reading import from_chunks, values
 
 if TYPE_CHECKING:
@@ -16,72 +17,20 @@ if TYPE_CHECKING:
     from featurectl.log.kafka import KafkaLog
     from tests.kafka_service import KafkaServer
 
-PATIENT = {"kafka_timeout": 60, "kafka_delivery_timeout": 120}
-
-
-class Producing(threading.Thread):
-    """Appends and flushes batch after batch until told to stop, and knows what was acknowledged."""
-
-    def __init__(self, log: KafkaLog, topic: str) -> None:
-        super().__init__()
-        self._log, self._topic = log, topic
-        self.acknowledged = 0
-        self.moved = threading.Condition()
-        self.enough = threading.Event()
-
-    def run(self) -> None:
-        with self._log.writer(self._topic) as writer:
-            while not self.enough.is_set():
-                writer.append(events(50, keys=7, start=self.acknowledged))
-                writer.flush()
-                with self.moved:
-                    self.acknowledged += 50
-                    self.moved.notify_all()
-
-    def wait_for(self, count: int) -> None:
-        with self.moved:
-            assert self.moved.wait_for(lambda: self.acknowledged >= count, timeout=120)
-
-    def stop(self) -> int:
-        self.enough.set()
-        self.join(120)
-        assert not self.is_alive()
-        return self.acknowledged
-
 
 def test_a_pause_while_producing(
     kafka_to_stop: KafkaServer, make_log: Callable[..., KafkaLog], kafka_topic: Callable[..., str]
 ) -> None:
     log, topic = make_log(**PATIENT), kafka_topic(3)
-    producing = Producing(log, topic)
-    producing.start()
-    producing.wait_for(100)
-    with kafka_to_stop.paused():
-        before = producing.acknowledged
-        producing.join(1)
-        assert producing.acknowledged <= before + 50, "nothing is acknowledged while nobody answers"
-    producing.wait_for(before + 200)
-    count = producing.stop()
-    assert sorted(map(int, values(log, topic))) == list(range(count)), "each once"
-
-
-def test_a_killed_broker_comes_back_while_producing(
-    kafka_to_stop: KafkaServer, make_log: Callable[..., KafkaLog], kafka_topic: Callable[..., str]
-) -> None:
-    log, topic = make_log(**PATIENT), kafka_topic(3)
-    producing = Producing(log, topic)
-    producing.start()
-    producing.wait_for(300)
-    kafka_to_stop.kill()
-    before = producing.acknowledged
-    kafka_to_stop.start()
-    producing.wait_for(before + 200)
-    count = producing.stop()
-    found, _ = from_chunks(log, topic)
-    assert sorted(int(record.value) for record in found) == list(range(count)), "each once"
-    for key in {record.key for record in found}:
-        of_key = [int(record.value) for record in found if record.key == key]
-        assert of_key == sorted(of_key)
+    with Producing(log, topic) as producing:
+        producing.wait_for(100)
+        with kafka_to_stop.paused():
+            before = producing.acknowledged
+            producing.join(1)
+            assert producing.acknowledged <= before + 50, "nothing is acknowledged while nobody answers"
+        producing.wait_for(before + 200)
+        count = producing.stop()
+        assert sorted(map(int, values(log, topic))) == list(range(count)), "each once"
 
 
 def test_a_killed_broker_comes_back_while_reading(

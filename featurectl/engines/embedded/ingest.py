@@ -16,9 +16,11 @@ __all__ = ["chunk_query", "empty_query"]
 # RisingWave's types of the INCLUDE columns: an offset is text there, so it is text here.
 _TYPES = {"data": "BLOB", "partition": "VARCHAR", "offset": "VARCHAR", "timestamp": "TIMESTAMPTZ", "key": "BLOB"}
 
+# The longest line of a chunk fits: 16 MiB of another producer's message in base64. Twice that for the buffer,
+# which would be 16 lines if nothing were said.
 _LINES = (
     "read_csv({path}, delim = '\t', header = false, quote = '', escape = '', comment = '', auto_detect = false,"
-    " max_line_size = 4194304, columns = {{'log_offset': 'BIGINT', 'ingested_us': 'BIGINT', 'encoding': 'VARCHAR',"
+    " max_line_size = 33554432, buffer_size = 67108864, columns = {{'log_offset': 'BIGINT', 'ingested_us': 'BIGINT', 'encoding': 'VARCHAR',"
     " 'key': 'VARCHAR', 'value': 'VARCHAR'}})"
 )
 _VALUES = {
