@@ -188,12 +188,13 @@ class KafkaClient:
             # Reasons come as errors; librdkafka's own lines would go to standard error, the fatal ones always.
             "log_level": 0,
             "logger": _silent_logger(),
-            "error_cb": self._report,
+            "error_cb": self.report,
             **_security(self._settings),
             **options,
         }
 
-    def _report(self, error: KafkaError) -> None:
+    def report(self, error: KafkaError) -> None:
+        """Take a reason that came in the background; the next error names it."""
         # "All brokers are down" says less than what came before it.
         known = self._trouble is not None and self._trouble.name()
         if error.name() in _HOPELESS or (known not in _HOPELESS and error.name() != "_ALL_BROKERS_DOWN"):
@@ -201,7 +202,12 @@ class KafkaClient:
 
 
 def _security(settings: Settings) -> dict[str, str]:
-    """Never printed: holds passwords."""
+    """Never printed: holds passwords. Raises SettingsError."""
+    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_mechanism is None:
+        raise SettingsError(
+            f"KAFKA_SECURITY_PROTOCOL={settings.kafka_security_protocol} needs KAFKA_SASL_MECHANISM",
+            hint="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512: Kafka's administrator knows",
+        )
     password, key_password = settings.kafka_sasl_password, settings.kafka_ssl_key_password
     values: dict[str, str | None] = {
         "security.protocol": settings.kafka_security_protocol,

@@ -148,8 +148,11 @@ def _position_after(client: KafkaClient, span: KafkaSpan, message: Message) -> i
             f"topic {span.topic}, partition {span.partition}: offsets went while they were read (retention)",
             hint="try again: reading goes on with what is there",
         )
-    # No group is used, so a user who may not use one is welcome.
-    if error.code() != names.GROUP_AUTHORIZATION_FAILED and client.is_hopeless(error):
+    # No group is used, so a user who may not use one is welcome. A broker that comes back may not know its
+    # topics yet; one that is really gone is said when the timeout is over.
+    if error.code() == names.UNKNOWN_TOPIC_OR_PART:
+        client.report(error)
+    elif error.code() != names.GROUP_AUTHORIZATION_FAILED and client.is_hopeless(error):
         raise client.error(f"read topic {span.topic}, partition {span.partition}", error)
     return 0
 

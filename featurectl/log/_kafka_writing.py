@@ -52,6 +52,7 @@ class KafkaWriter:
                 "message.max.bytes": MESSAGE_BYTES,
                 "queue.buffering.max.messages": queue_events,
                 "queue.buffering.max.kbytes": _QUEUE_KBYTES,
+                "request.timeout.ms": int(client.timeout * 1000) + 1,
                 "message.timeout.ms": int(client.delivery_timeout * 1000),
             }
         )
