@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from featurectl.log import Event
+from producers.publishing import Judged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from producers.contracts import Rejection
+    from featurectl.log import Event
     from producers.publishing import Judge
 
 __all__ = ["News"]
@@ -23,7 +22,7 @@ class News:
     not bring has left that past and does not come again.
     """
 
-    def __init__(self, judge: Judge, identity: Callable[[bytes], object]) -> None:
+    def __init__(self, judge: Judge, identity: Callable[[Event], object]) -> None:
         self._judge = judge
         self._identity = identity
         self._before: dict[object, bytes] = {}
@@ -33,13 +32,15 @@ class News:
         """A poll brought all it had: forget what only the one before it brought."""
         self._before, self._now = self._now, {}
 
-    def __call__(self, raw: bytes) -> Event | Rejection | None:
-        """The judge's answer; None for what was sent before and was not revised since."""
-        judged = self._judge(raw)
-        if judged is None:
-            return None
-        digest = blake2b(raw, digest_size=16).digest()
-        what = self._identity(raw) if isinstance(judged, Event) else digest
+    def __call__(self, messages: Sequence[bytes]) -> Judged:
+        """The judge's answer without what was sent before and not revised since."""
+        judged = self._judge(messages)
+        events = [event for event in judged.events if self._is_new(self._identity(event), event.value)]
+        refused = [(raw, reason) for raw, reason in judged.refused if self._is_new(raw, raw)]
+        known = len(judged.events) - len(events) + len(judged.refused) - len(refused)
+        return Judged(events, refused, judged.skipped + known)
+
+    def _is_new(self, what: object, raw: bytes) -> bool:
         known = self._now.get(what, self._before.get(what))
-        self._now[what] = digest
-        return None if known == digest else judged
+        self._now[what] = raw
+        return known != raw

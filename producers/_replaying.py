@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from producers.contracts import Rejection, validator
+from producers.contracts import Rejection, Validator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +30,7 @@ def timed(
     The first event's time is now; one that is so many seconds later comes so many seconds / `speed` later.
     A message that lies in the past of those before it, or has no time, comes at once.
     """
-    check, wait = validator(producer.contract), wait or stop.wait
+    check, wait = Validator(producer.contract), wait or stop.wait
     began, first = clock(), None
     due: list[bytes] = []
     for message in messages:

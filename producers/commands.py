@@ -14,7 +14,7 @@ from producers._logging import get_logger
 from producers._polling import News
 from producers._replaying import timed
 from producers._times import rfc3339
-from producers.contracts import Rejection, validator
+from producers.contracts import Validator
 from producers.files import is_lines, open_file
 from producers.publishing import ProduceResult, Progress, Publisher, judge_events, judge_raw
 from producers.registry import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from featurectl.log import Event
     from featurectl.settings import Settings
 
 __all__ = ["ProduceResult", "produce", "produce_range", "replay"]
@@ -260,12 +261,12 @@ def _poll(publisher: Publisher, feed: Feed) -> bool:
     return True
 
 
-def _identity(producer: Producer) -> Callable[[bytes], object]:
-    check = validator(producer.contract)
+def _identity(producer: Producer) -> Callable[[Event], object]:
+    """What makes two events revisions of each other: the key and the time."""
+    check = Validator(producer.contract)
 
-    def identity(raw: bytes) -> object:
-        event = check(raw)
-        return raw if isinstance(event, Rejection) else (producer.key(event), producer.time(event))
+    def identity(event: Event) -> object:
+        return event.key, producer.time(check(event.value))
 
     return identity
 

@@ -23,17 +23,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from pydantic_core import ErrorDetails
 
-__all__ = ["Contract", "Rejection", "SolarProduction", "Time", "Weather", "between", "instant", "validator"]
+__all__ = ["Contract", "Rejection", "SolarProduction", "Time", "Validator", "Weather", "between", "instant"]
 
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME_OF_DAY = rf"[T ]{_CLOCK}:[0-5][0-9](?:[.][0-9]{{1,9}})?(?:Z|[+-]{_CLOCK})"
@@ -101,23 +101,37 @@ class Rejection:
 _Event = TypeVar("_Event", bound=BaseModel)
 
 
-def validator(contract: type[_Event]) -> Callable[[bytes], _Event | Rejection]:
-    """A function that judges a message's bytes by a contract."""
-    parse = contract.__pydantic_validator__.validate_json
+class Validator(Generic[_Event]):
+    """Judges messages by a contract: each gives an event of the contract's type or a `Rejection`."""
 
-    def judge(raw: bytes) -> _Event | Rejection:
+    def __init__(self, contract: type[_Event]) -> None:
+        self._parse: Callable[[bytes], _Event] = contract.__pydantic_validator__.validate_json
+
+    def __call__(self, raw: bytes) -> _Event | Rejection:
+        """Judge one message."""
+        return next(self.judge_each((raw,)))
+
+    def judge_each(self, raws: Sequence[bytes]) -> Iterator[_Event | Rejection]:
+        """Judge messages, in order; faster than one by one.
+
+        One after the other, not as a list: a few hundred models that live at once keep the garbage collector
+        as busy as the parser.
+        """
         # The parser takes these two words for numbers, JSON does not; within a text they are fine.
-        if b"NaN" in raw or b"Infinity" in raw:
-            reason = _reason_of_document(raw)
-            if reason is not None:
-                return Rejection(reason)
-        try:
-            event: _Event = parse(raw)
-        except ValidationError as error:
-            return Rejection(_reason_of_document(raw) or _reason_of_field(error.errors()[0]))
-        return event
+        # One look at all messages spares one at each.
+        joined = b"\n".join(raws)
+        careful = b"NaN" in joined or b"Infinity" in joined
+        judge = self._judge_with_care if careful else self._parse
+        for raw in raws:
+            try:
+                judged = judge(raw)
+            except ValidationError as error:
+                judged = Rejection(_reason_of_document(raw) or _reason_of_field(error.errors()[0]))
+            yield judged
 
-    return judge
+    def _judge_with_care(self, raw: bytes) -> _Event | Rejection:
+        reason = _reason_of_document(raw)
+        return self._parse(raw) if reason is None else Rejection(reason)
 
 
 def instant(text: str) -> datetime:

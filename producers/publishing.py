@@ -7,34 +7,41 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from featurectl.errors import FeaturectlError
 from featurectl.log import MAX_EVENT_BYTES, Event
 from producers._logging import get_logger
-from producers.contracts import Rejection, validator
+from producers.contracts import Rejection, Validator
 from producers.stopping import StopRequested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
-
-    from pydantic import BaseModel
 
     from featurectl.log import EventLog, TopicWriter
     from producers.registry import Feed, Producer
     from producers.stopping import Stop
 
-__all__ = ["Judge", "ProduceResult", "Progress", "Publisher", "batched", "judge_events", "judge_raw"]
+__all__ = ["Judge", "Judged", "ProduceResult", "Progress", "Publisher", "batched", "judge_events", "judge_raw"]
 
 REJECTED_SUFFIX = "_rejected"
-TOO_LARGE = Rejection("too large")
+TOO_LARGE = "too large"
 _BATCH = 500
 _LOGGED_OF_EACH_REASON = 20
 _KEPT_OF_REJECTED = 128 << 10
 _logger = get_logger()
 
-Judge: TypeAlias = "Callable[[bytes], Event | Rejection | None]"
+
+class Judged(NamedTuple):
+    """What became of some messages: events in their order, the refused with their reasons, how many were left out."""
+
+    events: list[Event]
+    refused: list[tuple[bytes, str]]
+    skipped: int
+
+
+Judge: TypeAlias = "Callable[[Sequence[bytes]], Judged]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +113,11 @@ class Publisher:
 
     def publish_batch(self, messages: list[bytes]) -> None:
         """Judge and append, in order."""
-        judge = self._judge
-        events: list[Event] = []
-        for message in messages:
-            judged = judge(message)
-            if isinstance(judged, Event):
-                events.append(judged)
-            elif judged is None:
-                self._skipped += 1
-            else:
-                self._reject(message, judged.reason)
-        self._published += self._writer.append(events)
+        judged = self._judge(messages)
+        for message, reason in judged.refused:
+            self._reject(message, reason)
+        self._skipped += judged.skipped
+        self._published += self._writer.append(judged.events)
 
     def flush(self) -> None:
         """Return when all that was published is in the log. Raises LogError."""
@@ -159,39 +160,50 @@ class Publisher:
         self._rejects.append([Event(_rejected_event(self._topic, reason, message))])
 
 
-def judge_events(producer: Producer, keep: Callable[[BaseModel], bool] | None = None) -> Judge:
+def judge_events(producer: Producer, keep: Callable[[Any], bool] | None = None) -> Judge:
     """Valid messages become events, byte for byte; those that `keep` does not want are left out."""
-    check, key = validator(producer.contract), producer.key
+    check, key = Validator(producer.contract), producer.key
 
-    def judge(raw: bytes) -> Event | Rejection | None:
-        checked = check(raw)
-        if isinstance(checked, Rejection):
-            return checked
-        if len(raw) > MAX_EVENT_BYTES:
-            return TOO_LARGE
-        if keep is not None and not keep(checked):
-            return None
-        return Event(raw, key(checked))
+    def judge(messages: Sequence[bytes]) -> Judged:
+        events, refused, skipped = [], [], 0
+        for raw, checked in zip(messages, check.judge_each(messages), strict=True):
+            if isinstance(checked, Rejection):
+                refused.append((raw, checked.reason))
+            elif len(raw) > MAX_EVENT_BYTES:
+                refused.append((raw, TOO_LARGE))
+            elif keep is not None and not keep(checked):
+                skipped += 1
+            else:
+                events.append(Event(raw, key(checked)))
+        return Judged(events, refused, skipped)
 
     return judge
 
 
 def judge_raw(producer: Producer | None) -> Judge:
     """Every message becomes an event as it is, if it fits into the log; the key is read from it if it can be."""
-    find_key = (lambda raw: None) if producer is None else _key_finder(producer)
 
-    def judge(raw: bytes) -> Event | Rejection | None:
-        return TOO_LARGE if len(raw) > MAX_EVENT_BYTES else Event(raw, find_key(raw))
+    def judge(messages: Sequence[bytes]) -> Judged:
+        fitting = [raw for raw in messages if len(raw) <= MAX_EVENT_BYTES]
+        refused = [(raw, TOO_LARGE) for raw in messages if len(raw) > MAX_EVENT_BYTES]
+        return Judged(list(map(Event, fitting, find_keys(fitting))), refused, 0)
 
+    find_keys = _no_keys if producer is None else _key_finder(producer)
     return judge
 
 
-def _key_finder(producer: Producer) -> Callable[[bytes], str | None]:
-    check, key = validator(producer.contract), producer.key
+def _no_keys(messages: Sequence[bytes]) -> list[str | None]:
+    return [None] * len(messages)
 
-    def find(raw: bytes) -> str | None:
-        checked = check(raw)
-        return _key_of_refused(producer, raw) if isinstance(checked, Rejection) else key(checked)
+
+def _key_finder(producer: Producer) -> Callable[[Sequence[bytes]], list[str | None]]:
+    check, key = Validator(producer.contract), producer.key
+
+    def find(messages: Sequence[bytes]) -> list[str | None]:
+        return [
+            _key_of_refused(producer, raw) if isinstance(checked, Rejection) else key(checked)
+            for raw, checked in zip(messages, check.judge_each(messages), strict=True)
+        ]
 
     return find
 

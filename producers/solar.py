@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from producers.contracts import SolarProduction, instant
 from producers.registry import Feed, Producer, Request, Source
 
 __all__ = ["SOLAR"]
-
-
-def _key(event: SolarProduction) -> str:
-    return event.region
 
 
 def _time(event: SolarProduction) -> datetime:
@@ -34,7 +31,7 @@ SOLAR = Producer(
     name="solar",
     topic="solar_production_raw",
     contract=SolarProduction,
-    key=_key,
+    key=attrgetter("region"),
     time=_time,
     sources={"simulated": Source(_simulated), "api": Source(_api, lookback=timedelta(days=2))},
 )

@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Self
 
 from featurectl.errors import LogError
+from featurectl.log._base import MAX_EVENT_BYTES, MAX_KEY_BYTES
 from featurectl.log._limits import refuse_if_too_large
 from featurectl.log._lines import encode_lines
 from featurectl.log._segments import Segment, Tail, list_segments, opened, segment_path, tail_of
@@ -28,6 +29,7 @@ __all__ = ["FileWriter", "WriterOptions", "mapped_errors"]
 
 _LOCK_FILE = ".lock"
 _BUFFER_EVENTS = 8192
+_SURELY_SHORT_KEY = MAX_KEY_BYTES // 4  # characters; more of them need to be measured
 _MADE_FOLDERS = 3  # <project>/<home>/log: a first run makes them all
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_HINT = "free space on the disk and go on: what was acknowledged is there"
@@ -78,13 +80,15 @@ class FileWriter:
         it are not), for a closed writer, and for a write that failed.
         """
         self._require_open()
-        count = 0
+        count, pending, full = 0, self._pending, self._options.buffer_bytes
         for event in events:
-            refuse_if_too_large(self._topic, event)
-            self._pending.append(event)
-            self._pending_bytes += len(event.value)
+            value, key = event
+            if len(value) > MAX_EVENT_BYTES or (key is not None and len(key) > _SURELY_SHORT_KEY):
+                refuse_if_too_large(self._topic, event)
+            pending.append(event)
+            self._pending_bytes += len(value)
             count += 1
-            if self._pending_bytes >= self._options.buffer_bytes or len(self._pending) >= _BUFFER_EVENTS:
+            if self._pending_bytes >= full or len(pending) >= _BUFFER_EVENTS:
                 self._write_pending()
         return count
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.contracts import Contract, Rejection, SolarProduction, Time, Weather, instant, validator
+from producers.contracts import Contract, Rejection, SolarProduction, Time, Validator, Weather, instant
 
 SOLAR = {"timestamp": "2024-06-01T12:00:00Z", "production_mw": 12.5, "region": "DE"}
 WEATHER = {
@@ -21,7 +21,7 @@ WEATHER = {
     "latitude": 51.1657,
     "longitude": 10.4515,
 }
-solar, weather = validator(SolarProduction), validator(Weather)
+solar, weather = Validator(SolarProduction), Validator(Weather)
 
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 TIMES = st.datetimes(datetime(1000, 1, 3), datetime(2999, 12, 29), timezones=OFFSETS)
@@ -229,7 +229,7 @@ def test_reasons_for_contracts_of_others() -> None:
         user: str
         count: int
 
-    click = validator(Click)
+    click = Validator(Click)
     good = {"at": "2024-06-01T12:00:00Z", "user": "u", "count": 1}
     assert isinstance(click(having(good)), Click)
     assert reason(click(having(good, count=1.5))) == "count is not a number"

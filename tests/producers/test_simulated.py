@@ -15,7 +15,7 @@ import pytest
 from featurectl.settings import load_settings
 from producers import simulated
 from producers._sun import clear_sky, cos_zenith
-from producers.contracts import SolarProduction, Weather, validator
+from producers.contracts import SolarProduction, Validator, Weather
 from producers.registry import Request
 from producers.sites import SITES, find_sites
 from producers.stopping import Stop
@@ -64,7 +64,7 @@ def test_a_regions_events_do_not_depend_on_the_others(kind: str, wanted: Callabl
 
 
 def test_all_of_it_keeps_the_contract(wanted: Callable[..., Request]) -> None:
-    solar, weather = validator(SolarProduction), validator(Weather)
+    solar, weather = Validator(SolarProduction), Validator(Weather)
     request = wanted("2024-06-01", "2024-06-08")
     assert all(isinstance(solar(m), SolarProduction) for m in messages("solar", request))
     assert all(isinstance(weather(m), Weather) for m in messages("weather", request))

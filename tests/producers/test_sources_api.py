@@ -15,7 +15,7 @@ from featurectl.log import open_log
 from producers import energy_charts, open_meteo
 from producers._http import Pace, RateLimit, opened_api
 from producers.commands import produce_range
-from producers.contracts import Weather, validator
+from producers.contracts import Validator, Weather
 from producers.registry import SourceUnavailable
 from producers.settings import load_api_settings
 from producers.sites import find_sites
@@ -189,7 +189,7 @@ def weather_of(server: Server, clock: Clock, request: Request, monkeypatch: pyte
     urls = load_api_settings(request.settings.project_dir)
     with api(clock, limits=open_meteo.LIMITS) as client:
         messages = list(open_meteo.weather_messages(client, urls, find_sites(request.regions), request))
-    assert all(isinstance(validator(Weather)(message), Weather) for message in messages)
+    assert all(isinstance(Validator(Weather)(message), Weather) for message in messages)
     return [json.loads(message) for message in messages]
 
 
