@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from featurectl.errors import SettingsError
-
 if TYPE_CHECKING:
     from featurectl.engines.base import Engine
     from featurectl.log import EventLog
@@ -15,9 +13,11 @@ __all__ = ["open_engine"]
 
 
 def open_engine(settings: Settings, log: EventLog) -> Engine:
-    """The engine of the target that the settings name. Raises SettingsError."""
+    """The engine of the target that the settings name."""
     if settings.target == "embedded":
         from featurectl.engines.embedded import EmbeddedEngine
 
         return EmbeddedEngine(settings, log)
-    raise SettingsError(f"the target {settings.target} is not built yet", hint="leave FEATURECTL_TARGET at embedded")
+    from featurectl.engines.risingwave import RisingWaveEngine
+
+    return RisingWaveEngine(settings, log)

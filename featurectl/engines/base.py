@@ -188,6 +188,10 @@ class RefreshReport:
 class Writer(Protocol):
     """An engine held for writing. Each verb is complete when it returns; a killed process leaves no half of it."""
 
+    def mark(self, plan_id: str, step: int) -> None:
+        """What follows belongs to that step of that plan; a server's list of statements can then say so."""
+        ...
+
     def state(self) -> State:
         """The ledger, as it is now."""
         ...
@@ -196,8 +200,11 @@ class Writer(Protocol):
         """Run a migration and record it, together."""
         ...
 
-    def build(self, version: Version, view: FeatureView) -> Version:
-        """Compute a version beside the live ones; returns it with its rows, columns and seconds."""
+    def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
+        """Compute a version beside the live ones; returns it with its rows, columns and seconds.
+
+        `progress` is told how far it is by engines that know.
+        """
         ...
 
     def failing_rows(self, version: Version, check: str) -> int:

@@ -64,18 +64,26 @@ def apply(
         for number, step in enumerate(todo.steps, 1):
             if progress is not None:
                 progress(step.title, number, len(todo.steps))
+            writer.mark(todo.id, number)
             match step:
                 case Migrate(migration):
                     writer.migrate(migration)
                 case Build(version, view):
                     with template_lines(view.rendered):
-                        built.append(writer.build(version, view))
+                        built.append(writer.build(version, view, _within(progress, step, number, len(todo.steps))))
                     _check(writer, built[-1])
                 case CutOver(live, metadata):
                     commit = _git_commit(project.root)
                     seconds = time.monotonic() - started
                     release = writer.cut_over(built, live, metadata, todo.id, _who(), commit, seconds)
     return ApplyResult(todo, tuple(built), release, time.monotonic() - started)
+
+
+def _within(
+    progress: Callable[[str, int, int], None] | None, step: Build, number: int, count: int
+) -> Callable[[str], None] | None:
+    """Progress of a step as progress of the whole."""
+    return None if progress is None else lambda text: progress(f"{step.title}: {text}", number, count)
 
 
 def _check(writer: Writer, version: Version) -> None:

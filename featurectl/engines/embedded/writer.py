@@ -59,6 +59,9 @@ class EmbeddedWriter:
         self._shown: set[str] = set()
         self._schema: Schema | None = None
 
+    def mark(self, plan_id: str, step: int) -> None:
+        """Nothing: nobody watches statements in this process."""
+
     def state(self) -> State:
         """The ledger, as it is now."""
         with duckdb_errors("cannot read the ledger"):
@@ -73,7 +76,7 @@ class EmbeddedWriter:
             self._ledger.add_migration(run)
         self._schema = None
 
-    def build(self, version: Version, view: FeatureView) -> Version:
+    def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
         """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
         started = time.monotonic()
         with duckdb_errors(f"{view.file}: building {version.name}"):

@@ -1,0 +1,152 @@
+"""What RisingWave's catalog says of relations: their columns, who reads whom, who may read, what is being built."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from featurectl.engines.risingwave.errors import NOT_FOUND, sql_state
+from featurectl.engines.risingwave.sql import quote, text_literal
+from featurectl.engines.risingwave.types import canonical
+from featurectl.errors import EngineError
+
+if TYPE_CHECKING:
+    from featurectl.engines.risingwave.connection import Session
+
+__all__ = ["PUBLIC", "Catalog", "Grant", "Relation"]
+
+PUBLIC = "public"
+_WHAT = "reading the catalog"
+# Letters of an ACL item that can stand on a view.
+_PRIVILEGES = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation by its number, which survives renaming and swapping; the name does not."""
+
+    id: int
+    name: str
+    kind: str  # as rw_relations says: "table", "view", "materialized view", "sink", …
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a user may do with a relation."""
+
+    user: str
+    privilege: str
+    may_grant: bool
+
+
+class Catalog:
+    """Reads the catalog of the session's database, for relations of one schema."""
+
+    def __init__(self, session: Session, schema: str = PUBLIC) -> None:
+        self._session = session
+        self._schema = schema
+
+    def find(self, name: str) -> Relation | None:
+        """The relation of that name."""
+        rows = self._session.rows(
+            "SELECT r.id, r.name, r.relation_type FROM rw_catalog.rw_relations AS r"
+            " JOIN rw_catalog.rw_schemas AS s ON s.id = r.schema_id"
+            f" WHERE s.name = {text_literal(self._schema)} AND r.name = {text_literal(name)}",
+            _WHAT,
+        )
+        return Relation(*rows[0]) if rows else None
+
+    def names(self) -> set[str]:
+        """The names of all relations of the schema."""
+        rows = self._session.rows(
+            "SELECT r.name FROM rw_catalog.rw_relations AS r JOIN rw_catalog.rw_schemas AS s ON s.id = r.schema_id"
+            f" WHERE s.name = {text_literal(self._schema)}",
+            _WHAT,
+        )
+        return {name for (name,) in rows}
+
+    def columns(self, relation: Relation) -> dict[str, str]:
+        """The visible columns, in order, with the dialect's types."""
+        rows = self._session.rows(
+            "SELECT name, data_type FROM rw_catalog.rw_columns"
+            f' WHERE relation_id = {relation.id} AND NOT is_hidden ORDER BY "position"',
+            _WHAT,
+        )
+        return {name: canonical(kind) for name, kind in rows}
+
+    def readers(self, relation: Relation) -> list[Relation]:
+        """What depends on the relation, in whatever schema."""
+        return self._related("d.objid", f"d.refobjid = {relation.id}")
+
+    def inputs(self, relation: Relation) -> list[Relation]:
+        """What the relation depends on."""
+        return self._related("d.refobjid", f"d.objid = {relation.id}")
+
+    def _related(self, wanted: str, condition: str) -> list[Relation]:
+        rows = self._session.rows(
+            "SELECT DISTINCT r.id, r.name, r.relation_type FROM rw_catalog.rw_depend AS d"
+            f" JOIN rw_catalog.rw_relations AS r ON r.id = {wanted} WHERE {condition}",
+            _WHAT,
+        )
+        return [Relation(*row) for row in rows]
+
+    def grants(self, view: Relation) -> list[Grant]:
+        """What was granted on a view, to users who need it: a superuser may do all without."""
+        rows = self._session.rows(f"SELECT acl FROM rw_catalog.rw_views WHERE id = {view.id}", _WHAT)
+        superusers = {
+            name for (name,) in self._session.rows("SELECT name FROM rw_catalog.rw_users WHERE is_super", _WHAT)
+        }
+        found = [grant for (items,) in rows for item in items or () for grant in _grants(item)]
+        return [grant for grant in found if grant.user not in superusers]
+
+    def is_readable(self, name: str) -> bool:
+        """Whether a query on the relation is accepted: one that is still being created cannot be read."""
+        try:
+            self._session.rows(f"SELECT 1 FROM {quote(self._schema)}.{quote(name)} LIMIT 0", _WHAT)
+        except EngineError as error:
+            if sql_state(error) == NOT_FOUND or "creat" in error.message:
+                return False
+            raise
+        return True
+
+    def progress(self, relation: Relation) -> str | None:
+        """How far a build is, in the server's words; None if the server does not list it."""
+        rows = self._session.rows(
+            f"SELECT progress FROM rw_catalog.rw_ddl_progress WHERE ddl_id = {relation.id}", _WHAT
+        )
+        return str(rows[0][0]) if rows else None
+
+    def failure(self, name: str) -> str | None:
+        """Why the last build of that name failed, as far as the server remembers."""
+        rows = self._session.rows(
+            "SELECT info::varchar FROM rw_catalog.rw_event_logs"
+            " WHERE event_type IN ('CREATE_STREAM_JOB_FAIL', 'DIRTY_STREAM_JOB_CLEAR') ORDER BY timestamp",
+            _WHAT,
+        )
+        reasons = [_reason(json.loads(info), name) for (info,) in rows]
+        return next((reason for reason in reversed(reasons) if reason), None)
+
+
+def _grants(item: str) -> list[Grant]:
+    """`ann=r*/root` is SELECT for ann, who may pass it on.
+
+    >>> _grants("ann=r*/root")
+    [Grant(user='ann', privilege='SELECT', may_grant=True)]
+    """
+    user, _, rest = item.rpartition("=")
+    letters = rest.partition("/")[0]
+    return [
+        Grant(user, _PRIVILEGES[letter], letters[i + 1 : i + 2] == "*")
+        for i, letter in enumerate(letters)
+        if letter in _PRIVILEGES
+    ]
+
+
+def _reason(info: object, name: str) -> str | None:
+    """The error of an event about the job of that name, wherever in the event it stands."""
+    if not isinstance(info, dict):
+        return None
+    if info.get("name") == name and info.get("error"):
+        return str(info["error"])
+    return next((found for part in info.values() if (found := _reason(part, name))), None)

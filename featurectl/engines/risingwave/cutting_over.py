@@ -1,0 +1,95 @@
+"""Public names: plain views, each repointed by one swap, atomic for that one.
+
+What is to be shown is in the journal before the first swap: a process that is killed in between leaves a cut-over
+that the next writer brings to its end before it looks at anything else. What somebody else has built on an old
+public view stays with that view object, which is then kept under a name of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from featurectl.engines.risingwave.sql import quote
+
+if TYPE_CHECKING:
+    from featurectl.engines.risingwave.catalog import Catalog
+    from featurectl.engines.risingwave.connection import Session
+    from featurectl.engines.risingwave.ledger import Ledger
+
+__all__ = ["CUT_OVER", "PublicViews", "finish_cut_over"]
+
+CUT_OVER = ("step", "cut over")
+
+
+def finish_cut_over(ledger: Ledger, views: PublicViews) -> bool:
+    """Bring the journalled cut-over to its end, if there is one; everything in it may be done twice."""
+    pending: dict[str, Any] | None = ledger.read().get(CUT_OVER)
+    if pending is None:
+        return False
+    release = pending["release"]
+    for name, relation in pending["show"].items():
+        views.show(name, relation, release)
+    for name in pending["remove"]:
+        views.remove(name, release)
+    ledger.write({**{(kind, key): content for kind, key, content in pending["entries"]}, CUT_OVER: None})
+    return True
+
+
+class PublicViews:
+    """The plain views that readers name."""
+
+    def __init__(self, session: Session, catalog: Catalog) -> None:
+        self._session = session
+        self._catalog = catalog
+
+    def show(self, name: str, relation: str, release: int) -> None:
+        """Make the public view `name` one on `relation`, without a moment in which there is none."""
+        following = f"{name}__next"
+        if self._catalog.find(name) is None:
+            self._create(name, relation)
+            return
+        if not self._reads(name, relation):
+            if self._catalog.find(following) is not None and not self._reads(following, relation):
+                self._retire(following, name, release)
+            if self._catalog.find(following) is None:
+                self._create(following, relation)
+            self._grant_as(name, following)
+            self._run(f"ALTER VIEW {quote(name)} SWAP WITH {quote(following)}", f"showing {relation}")
+        self._retire(following, name, release)
+
+    def remove(self, name: str, release: int) -> None:
+        """Take the public view away; its versions stay."""
+        self._retire(name, name, release)
+
+    def _create(self, name: str, relation: str) -> None:
+        self._run(f"CREATE VIEW {quote(name)} AS SELECT * FROM {quote(relation)}", f"showing {relation}")
+
+    def _reads(self, name: str, relation: str) -> bool:
+        view = self._catalog.find(name)
+        return view is not None and relation in {found.name for found in self._catalog.inputs(view)}
+
+    def _grant_as(self, old: str, new: str) -> None:
+        """Grants belong to the object, not to the name: the new one gets them before it has the name."""
+        view = self._catalog.find(old)
+        for grant in self._catalog.grants(view) if view else ():
+            suffix = " WITH GRANT OPTION" if grant.may_grant else ""
+            self._run(f"GRANT {grant.privilege} ON VIEW {quote(new)} TO {quote(grant.user)}{suffix}", f"granting {new}")
+
+    def _retire(self, name: str, public: str, release: int) -> None:
+        """Drop a view that shows nothing any more; one that somebody has built on keeps living under another name."""
+        view = self._catalog.find(name)
+        if view is None:
+            return
+        if not self._catalog.readers(view):
+            self._run(f"DROP VIEW {quote(name)}", f"dropping the old view {public}")
+            return
+        kept = self._free_name(f"{public}__was_r{release}")
+        self._run(f"ALTER VIEW {quote(name)} RENAME TO {quote(kept)}", f"keeping the old view {public}")
+
+    def _free_name(self, wanted: str) -> str:
+        taken = self._catalog.names()
+        names = (wanted if n == 1 else f"{wanted}_{n}" for n in range(1, len(taken) + 2))
+        return next(name for name in names if name not in taken)
+
+    def _run(self, sql: str, what: str) -> None:
+        self._session.run(sql, what)

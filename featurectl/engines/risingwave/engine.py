@@ -1,0 +1,94 @@
+"""The Engine protocol over RisingWave: who may write, what readers get."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from featurectl.engines.base import Capabilities, Result, State
+from featurectl.engines.risingwave.catalog import Catalog
+from featurectl.engines.risingwave.connection import Session
+from featurectl.engines.risingwave.ledger import Ledger
+from featurectl.engines.risingwave.lock import Lock
+from featurectl.engines.risingwave.reading import export, run_query
+from featurectl.engines.risingwave.sandbox import RisingWaveSandbox
+from featurectl.engines.risingwave.state import read_state
+from featurectl.engines.risingwave.writer import RisingWaveWriter
+from featurectl.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+    from pathlib import Path
+
+    from featurectl.engines.base import Writer
+    from featurectl.log import EventLog
+    from featurectl.project import Project
+    from featurectl.settings import Settings
+
+__all__ = ["RisingWaveEngine"]
+
+
+class RisingWaveEngine:
+    """One database of a RisingWave server. Each call has a connection of its own."""
+
+    name = "risingwave"
+    capabilities = Capabilities(refreshes_by_itself=True, transactional_cut_over=False, has_users=True)
+
+    def __init__(self, settings: Settings, log: EventLog) -> None:
+        self._settings = settings
+        self._log = log
+
+    def inspect(self) -> State:
+        """The ledger; an empty state where nothing was ever applied."""
+        with self._session("inspect") as session:
+            ledger = Ledger(session)
+            return read_state(session, ledger) if ledger.exists() else State()
+
+    @contextmanager
+    def write(self, command: str, wait: timedelta) -> Iterator[Writer]:
+        """Hold the lock; a cut-over that an earlier writer left half done is brought to its end first."""
+        with self._session(command) as session:
+            ledger = Ledger(session)
+            if not ledger.exists():
+                ledger.create()
+            lock = Lock(session, command)
+            with lock.held(wait):
+                yield RisingWaveWriter(self._settings, session, Catalog(session), ledger, lock)
+
+    @contextmanager
+    def query(self, sql: str) -> Iterator[Result]:
+        """Run the author's query as it is."""
+        with self._session("query") as session, _nothing_applied_said(session), run_query(session, sql) as result:
+            yield result
+
+    def export(self, sql: str, path: Path) -> int:
+        """Write a query's rows as Parquet, under a temporary name until whole."""
+        with self._session("export") as session, _nothing_applied_said(session):
+            return export(session, sql, path, self._settings)
+
+    def sandbox(self, project: Project) -> RisingWaveSandbox:
+        """A schema of its own on the server, dropped at the end."""
+        return RisingWaveSandbox(project, self._settings)
+
+    def has_news(self) -> bool:
+        """Never: RisingWave takes events from the log as they come."""
+        return False
+
+    @contextmanager
+    def _session(self, command: str) -> Iterator[Session]:
+        session = Session(self._settings, command)
+        try:
+            yield session
+        finally:
+            session.close()
+
+
+@contextmanager
+def _nothing_applied_said(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except EngineError:
+        if session.is_usable and not Ledger(session).exists():
+            raise UsageError("nothing is applied here yet", hint="run: featurectl apply") from None
+        raise

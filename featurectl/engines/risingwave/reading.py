@@ -1,0 +1,117 @@
+"""Queries and exports on a connection of their own: batch by batch, read only, in the project's dialect."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from featurectl.engines.base import Result
+from featurectl.engines.risingwave.rebinding import one_statement
+from featurectl.engines.risingwave.sql import quote, text_literal
+from featurectl.engines.risingwave.types import SCALARS, type_name
+from featurectl.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from featurectl.engines.risingwave.connection import Session
+    from featurectl.settings import Settings
+
+__all__ = ["export", "run_query"]
+
+_BATCH = 10_000
+_NULL = "\\N"
+_LONGEST_ROW = 64 << 20
+
+
+@contextmanager
+def run_query(session: Session, sql: str) -> Iterator[Result]:
+    """Rows of a query. A cursor keeps the rest on the server. Raises ProjectError for what is no query."""
+    from featurectl.dialect import parse_query
+
+    parse_query(sql)
+    session.run(f"DECLARE reading CURSOR FOR {one_statement(sql)}", "query")
+    described, first = session.described(f"FETCH {_BATCH} FROM reading", "query")
+    columns = tuple(name for name, _ in described)
+    types = tuple(type_name(number) for _, number in described)
+    yield Result(columns, types, _batches(session, first))
+
+
+def export(session: Session, sql: str, path: Path, settings: Settings) -> int:
+    """A query's rows as Parquet, under a temporary name until whole; neither side holds them all in memory."""
+    text = path.with_name(f".{path.name}.{os.getpid()}.csv")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    session.read_as_text(SCALARS)
+    try:
+        with run_query(session, sql) as result:
+            rows = _write_text(result, text)
+        _to_parquet(result, text, unfinished, settings)
+        unfinished.replace(path)
+    except OSError as error:
+        raise EngineError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        text.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
+    return rows
+
+
+def _batches(session: Session, rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    while rows:
+        yield rows
+        if len(rows) < _BATCH:
+            return
+        rows = session.rows(f"FETCH {_BATCH} FROM reading", "query")
+
+
+def _write_text(result: Result, path: Path) -> int:
+    """CSV in which every value is quoted and NULL is not."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for batch in result.batches:
+            file.writelines(",".join(map(_text, row)) + "\n" for row in batch)
+            count += len(batch)
+    return count
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return _NULL
+    text = json.dumps(value, default=str) if isinstance(value, list) else str(value)
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _to_parquet(result: Result, text: Path, path: Path, settings: Settings) -> None:
+    import duckdb
+
+    names = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in _unique(result.columns))
+    casts = ", ".join(map(_cast, result.columns, _unique(result.columns), result.types))
+    try:
+        with duckdb.connect(":memory:") as con:
+            con.execute("SET TimeZone = 'UTC'")
+            con.execute("SET preserve_insertion_order = true")
+            con.execute(f"SET memory_limit = {text_literal(settings.memory_limit)}")
+            con.execute(
+                f"COPY (SELECT {casts} FROM read_csv({text_literal(str(text))}, header = false, auto_detect = false,"
+                f" delim = ',', quote = '\"', escape = '\"', nullstr = {text_literal(_NULL)},"
+                f" allow_quoted_nulls = false, parallel = false, max_line_size = {_LONGEST_ROW},"
+                f" columns = {{{names}}}))"
+                f" TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+            )
+    except duckdb.Error as error:
+        raise EngineError(f"cannot write {path.name.lstrip('.')}: {str(error).splitlines()[0]}") from error
+
+
+def _unique(columns: Sequence[str]) -> list[str]:
+    return [f"c{number}" for number in range(len(columns))]
+
+
+def _cast(name: str, column: str, kind: str) -> str:
+    from featurectl.dialect._types import duckdb_type
+
+    if kind == "bytea":
+        return f"unhex(substr({column}, 3)) AS {quote(name)}"
+    through = "::JSON" if kind.endswith("[]") else ""
+    return f"{column}{through}::{duckdb_type(kind)} AS {quote(name)}"
