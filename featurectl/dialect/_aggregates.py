@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Rule, Typed
     from featurectl.dialect._types import Type
 
-__all__ = ["AGGREGATES", "WINDOWS", "aggregate", "is_aggregate"]
+__all__ = ["AGGREGATES", "WINDOWS", "aggregate", "framed", "is_aggregate"]
 
 S = Signature
 
@@ -118,6 +118,15 @@ def _filter(ctx: Context, node: exp.Expression) -> Typed:
     result, of, around = _parts(ctx, node.this)
     filtered = sql("{0} FILTER (WHERE {1})", result, ctx.sql(node.expression.this))
     return _mark(sql(around, filtered)), of
+
+
+def framed(ctx: Context, node: exp.Expression, over: str) -> Typed:
+    """An aggregate, FILTER or not, over a window that is ready as text."""
+    condition = node.expression.this if isinstance(node, exp.Filter) else None
+    result, of, around = _parts(ctx, node.this if condition is not None else node)
+    if condition is not None:
+        result = sql("{0} FILTER (WHERE {1})", result, ctx.sql(condition))
+    return sql(around, sql(f"{{0}} {over}", result)), of
 
 
 def _window(ctx: Context, node: exp.Expression) -> Typed:

@@ -11,6 +11,7 @@ from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
 from featurectl.dialect._casts import cast, interval
 from featurectl.dialect._functions import named, scalar
 from featurectl.dialect._json import JSON
+from featurectl.dialect._latest import LATEST
 from featurectl.dialect._operators import OPERATORS
 from featurectl.dialect._output import Sql, sql
 from featurectl.dialect._times import extract
@@ -43,6 +44,10 @@ def _literal(ctx: Context, node: exp.Expression) -> Typed:
 
 def _raw_string(_: Context, node: exp.Expression) -> Typed:
     return exp.Literal(this=node.this, is_string=True), "unknown"
+
+
+def _ready(_: Context, node: exp.Expression) -> Typed:
+    return node, "bigint"  # the one fragment that a rewriting puts in before translation: a row number
 
 
 def _boolean(_: Context, node: exp.Expression) -> Typed:
@@ -126,6 +131,8 @@ RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     **OPERATORS,
     **WINDOWS,
     **JSON,
+    **LATEST,
+    Sql: (_ready, frozenset({"this", "expressions"})),
     exp.Column: (_column, frozenset({"this", "table"})),
     exp.Literal: (_literal, frozenset({"this", "is_string"})),
     exp.RawString: (_raw_string, frozenset({"this"})),

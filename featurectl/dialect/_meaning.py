@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from featurectl.dialect._queries import output_name
+from featurectl.dialect._naming import output_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

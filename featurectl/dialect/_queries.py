@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._context import Scope
+from featurectl.dialect._hop import hop_as_frame
 from featurectl.dialect._json import share_documents
+from featurectl.dialect._latest import mark_latest, pick_latest
+from featurectl.dialect._naming import output_name
 from featurectl.dialect._relations import join, relation
 from featurectl.dialect._types import unify
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from featurectl.dialect._context import Columns, Context
     from featurectl.dialect._types import Type
 
-__all__ = ["output_name", "query"]
+__all__ = ["query"]
 
 Result = tuple[exp.Expression, "Columns | None"]
 
@@ -59,7 +62,10 @@ def _with(ctx: Context, node: exp.Expression) -> Context:
 def _select(ctx: Context, node: exp.Expression) -> Result:
     ctx.check(node, _SELECT)
     ctx = _with(ctx, node)
-    ctx = ctx.within(_sources(ctx, node))
+    mark_latest(node)
+    windows = hop_as_frame(ctx, node)
+    ctx = ctx.within(Scope({"rw_hops": windows}, ctx.scope) if windows else _sources(ctx, node))
+    pick_latest(ctx, node)
     share_documents(node, ctx.scope)
     _conditions(ctx, node)
     columns = _projections(ctx, node)
@@ -123,19 +129,6 @@ def _projection(ctx: Context, select: exp.Expression, item: exp.Expression) -> R
         return value, {name: of}
     alias = exp.to_identifier(name, quoted=not name.isidentifier())
     return exp.Alias(this=value, alias=alias), {name: of}
-
-
-def output_name(item: exp.Expression) -> str:
-    """The name that RisingWave gives an output column."""
-    if isinstance(item, exp.Alias | exp.Column):
-        return item.alias_or_name
-    if isinstance(item, exp.Anonymous):
-        return str(item.this).lower()
-    if isinstance(item, exp.Window | exp.Filter | exp.Cast | exp.Paren):
-        return output_name(item.this)
-    if isinstance(item, exp.Extract | exp.Case):
-        return type(item).key
-    return "?column?"
 
 
 def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:

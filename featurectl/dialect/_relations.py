@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from featurectl.dialect._context import Columns, Context
     from featurectl.dialect._types import Type
 
-__all__ = ["WindowCall", "join", "relation", "window_call"]
+__all__ = ["WindowCall", "columns_of", "join", "relation", "window_call"]
 
 Source = tuple[exp.Expression, str, "Columns | None"]
 
@@ -40,10 +40,13 @@ class WindowCall:
 
     def bucket(self, time: exp.Expression, of: Type) -> exp.Expression:
         """The start of the hop in which a time lies."""
-        shift = (self.offset - _BUCKET_ORIGIN) % self.slide
         value = sql("CAST({0} AS TIMESTAMP)", time) if of == "date" else time
-        bucket = sql(f"time_bucket({_micros(self.slide)}, {{0}}, {_micros(shift)})", as_utc(value, of))
-        return as_instant(bucket, of)
+        return as_instant(self.plain_bucket(as_utc(value, of)), of)
+
+    def plain_bucket(self, time: exp.Expression) -> exp.Expression:
+        """The same for a time that is no instant."""
+        shift = (self.offset - _BUCKET_ORIGIN) % self.slide
+        return sql(f"time_bucket({_micros(self.slide)}, {{0}}, {_micros(shift)})", time)
 
 
 def _microseconds(ctx: Context, node: exp.Expression) -> int:
