@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["timed"]
 
+_MOST_AT_ONCE = 500
+
 
 def timed(
     messages: Iterable[bytes],
@@ -46,4 +48,7 @@ def timed(
         if stop.asked:
             return
         due.append(message)
+        if len(due) >= _MOST_AT_ONCE:
+            yield due
+            due = []
     yield due

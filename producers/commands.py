@@ -18,7 +18,6 @@ from producers.contracts import Validator
 from producers.files import is_lines, open_file
 from producers.publishing import ProduceResult, Progress, Publisher, judge_events, judge_raw
 from producers.registry import (
-    Feed,
     Producer,
     Request,
     Source,
@@ -241,18 +240,18 @@ def _live(
     with Publisher(open_log(settings), topic, news, stop=stop, on_progress=on_progress) as publisher:
         while not stop.asked:
             now = datetime.now(UTC)
-            feed = source.open(wanted.request(since, now + timedelta(seconds=1), now, settings, stop))
-            if _poll(publisher, feed):
+            request = wanted.request(since, now + timedelta(seconds=1), now, settings, stop)
+            if _poll(publisher, source, request):
                 news.next_poll()
                 since = now - source.lookback
             stop.wait(interval)
     return publisher.result
 
 
-def _poll(publisher: Publisher, feed: Feed) -> bool:
+def _poll(publisher: Publisher, source: Source, request: Request) -> bool:
     """Whether the source delivered; what it delivered before it failed is in the log either way."""
     try:
-        publisher.publish(replace(feed, total=None))
+        publisher.publish(replace(source.open(request), total=None))
     except SourceUnavailable as error:
         _logger.warning("poll_failed", error=error.message, hint=error.hint)
         return False

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from pydantic_core import from_json
+
 from featurectl.errors import FeaturectlError
-from featurectl.log import MAX_EVENT_BYTES, Event
+from featurectl.log import MAX_EVENT_BYTES, MAX_KEY_BYTES, Event
 from producers._logging import get_logger
 from producers.contracts import Rejection, Validator
 from producers.stopping import StopRequested
@@ -28,6 +30,7 @@ __all__ = ["Judge", "Judged", "ProduceResult", "Progress", "Publisher", "batched
 REJECTED_SUFFIX = "_rejected"
 TOO_LARGE = "too large"
 _BATCH = 500
+_LONGEST_KEY = MAX_KEY_BYTES // 4  # characters, of up to 4 bytes
 _LOGGED_OF_EACH_REASON = 20
 _KEPT_OF_REJECTED = 128 << 10
 _logger = get_logger()
@@ -169,12 +172,12 @@ def judge_events(producer: Producer, keep: Callable[[Any], bool] | None = None) 
         for raw, checked in zip(messages, check.judge_each(messages), strict=True):
             if isinstance(checked, Rejection):
                 refused.append((raw, checked.reason))
-            elif len(raw) > MAX_EVENT_BYTES:
-                refused.append((raw, TOO_LARGE))
             elif keep is not None and not keep(checked):
                 skipped += 1
+            elif len(raw) > MAX_EVENT_BYTES or len(name := key(checked)) > _LONGEST_KEY:
+                refused.append((raw, TOO_LARGE))
             else:
-                events.append(Event(raw, key(checked)))
+                events.append(Event(raw, name))
         return Judged(events, refused, skipped)
 
     return judge
@@ -211,11 +214,10 @@ def _key_finder(producer: Producer) -> Callable[[Sequence[bytes]], list[str | No
 def _key_of_refused(producer: Producer, raw: bytes) -> str | None:
     """The key of a message that breaks the contract, if what the key is made of is there."""
     try:
-        fields: Any = json.loads(raw)
-        found: object = producer.key(producer.contract.model_construct(**fields))
-    except (ValueError, TypeError, AttributeError):
+        found: object = producer.key(producer.contract.model_construct(**from_json(raw)))
+    except (ValueError, TypeError, AttributeError, LookupError):
         return None
-    return found if isinstance(found, str) and found.isprintable() else None
+    return found if isinstance(found, str) and len(found) <= _LONGEST_KEY else None
 
 
 def batched(messages: Iterable[bytes], stop: Stop) -> Iterator[list[bytes]]:

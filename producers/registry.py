@@ -78,7 +78,11 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where events come from. `lookback`: how far back a poll in live mode asks, for what was revised."""
+    """Where events come from.
+
+    `open` returns at once, what takes time happens while its messages are read. `lookback`: how far back a
+    poll in live mode asks, for what was revised.
+    """
 
     open: Callable[[Request], Feed]
     lookback: timedelta = timedelta(hours=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace as changed
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -108,6 +109,19 @@ def test_raw_lines_pass_as_they_are_with_the_key_where_it_can_be_read(project: P
     assert values(project()) == lines
     keys = [record.key for record in open_log(project()).read(TOPIC)]
     assert keys == ["DE", None, None, None, None, "ES", None, "FR"]
+
+
+def test_raw_lines_whose_key_cannot_be_read_or_is_no_key(project: Project, file: File) -> None:
+    lines = [b"[" * 100_000, b'{"region": "' + b"x" * 70_000 + b'"}', b'{"_fields_set": 1}', b'{"region": null}']
+    assert replay("solar", file("a.ndjson", b"\n".join(lines)), settings=project(), raw=True).published == 4
+    assert [(r.value, r.key) for r in open_log(project()).read(TOPIC)] == [(line, None) for line in lines]
+
+
+def test_an_event_whose_key_no_log_takes_is_refused(project: Project, file: File, tmp_path: Path) -> None:
+    free = changed(load_producer("solar"), key=lambda event: event.region * 1000)
+    path = file("a.ndjson", line(region="x" * 60) + b"\n" + line(region="x"))
+    result = produce(free, settings=project(), source=str(path))
+    assert (result.published, dict(result.reasons)) == (1, {"too large": 1})
 
 
 def test_raw_lines_go_to_any_topic(project: Project, file: File) -> None:
@@ -223,6 +237,11 @@ def test_a_timed_replay_waits_as_the_times_say(clock: Clock) -> None:
         [line(3)],
     ]
     assert clock.slept == [2.0, 1.0]
+
+
+def test_a_timed_replay_of_one_moment_comes_in_lists_of_some_hundreds() -> None:
+    batches = list(timed([line(0)] * 1201, load_producer("solar"), 1, stop=Stop()))
+    assert [len(batch) for batch in batches] == [500, 500, 201]
 
 
 def test_a_timed_replay_that_is_late_does_not_wait(clock: Clock) -> None:

@@ -46,12 +46,14 @@ class Polls:
         self.settings = settings
         self.requests: list[Request] = []
 
-    def run(self, *script: Sequence[bytes | Exception]) -> list[float]:
+    def run(self, *script: Sequence[bytes | Exception] | Exception) -> list[float]:
         stop, left = Stop(), list(script)
 
         def opened(request: Request) -> Feed:
             self.requests.append(request)
             brings = left.pop(0)
+            if isinstance(brings, Exception):
+                raise brings
             return Feed(_bringing(brings) if left else _stopping(brings, stop))
 
         producer = replace(load_producer("solar"), sources={"scripted": Source(opened)})
@@ -102,7 +104,7 @@ def test_a_source_that_is_away_is_asked_again_for_all_that_was_missed(
 ) -> None:
     away = SourceUnavailable("nobody there", hint="wait")
     missed = [event(0, 1), event(15, 2), event(30, 3)]
-    assert polls.run([event(0, 1)], [event(15, 2), away], [away], missed) == [1, 2, 3]
+    assert polls.run([event(0, 1)], [event(15, 2), away], away, missed) == [1, 2, 3]
     first, second, third, fourth = (request.start for request in polls.requests)
     assert first < second == third == fourth, "the range begins where the last poll that worked had come to"
     assert capsys.readouterr().err.count("poll_failed") == 2
