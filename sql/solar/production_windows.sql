@@ -8,8 +8,8 @@ tags: [solar]
 SELECT
   region,
   {{ last_hour_of_window() }} AS hour,
-  avg(production_mw) AS production_ma_24h, -- MW
-  avg(temperature_c) AS temperature_ma_24h, -- °C
-  avg(cloud_cover_pct) AS cloud_cover_ma_24h -- %
+  {{ mean('production_mw') }} AS production_ma_24h, -- MW
+  {{ mean('temperature_c') }} AS temperature_ma_24h, -- °C
+  {{ mean('cloud_cover_pct') }} AS cloud_cover_ma_24h -- %
 FROM {{ windows_of_hours('production_weather', 'hour', 24) }}
 GROUP BY region, window_end

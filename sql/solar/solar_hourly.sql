@@ -10,7 +10,7 @@ checks:
 SELECT
   region,
   {{ nearest_hour('"timestamp"') }} AS hour,
-  avg(production_mw) AS production_mw, -- MW, mean of the readings nearest to the hour
+  {{ mean('production_mw') }} AS production_mw, -- MW, mean of the readings nearest to the hour
   count(*) AS readings -- how many readings the mean is of
 FROM solar_readings
 GROUP BY region, {{ nearest_hour('"timestamp"') }}

@@ -119,7 +119,7 @@ def test_a_removed_view_disappears_from_its_public_name(copied: Workspace) -> No
     (copied.settings.project_dir / "sql/solar/solar_rejected.sql").unlink()
     result = copied.apply()
     assert [(c.action, c.name) for c in result.plan.changes if c.reason != "unchanged"] == [("drop", "solar_rejected")]
-    with pytest.raises(FeaturectlError, match="solar_rejected"):
+    with pytest.raises(UsageError, match="solar_rejected"):
         copied.rows("SELECT * FROM solar_rejected")
 
 
@@ -143,10 +143,12 @@ def test_a_failing_check_leaves_what_is_live(copied: Workspace) -> None:
 
 def test_an_error_in_a_view_names_its_line_and_leaves_what_is_live(copied: Workspace) -> None:
     copied.apply()
-    edit(copied, "sql/solar/solar_hourly.sql", "avg(production_mw)", "avg(production_kw)")
+    edit(copied, "sql/solar/solar_hourly.sql", "mean('production_mw')", "mean('production_kw')")
     with pytest.raises(FeaturectlError, match="solar_hourly") as caught:
         copied.apply()
     assert "production_kw" in str(caught.value)
+    assert isinstance(caught.value, ProjectError)
+    assert caught.value.line == 13
     assert copied.engine.inspect().live["solar_hourly"] == 1
 
 
