@@ -185,12 +185,10 @@ class FileWriter:
         self._forget_pending(len(lines))
 
     def _keep_complete_lines(self, descriptor: int, tail: Tail, lines: list[bytes]) -> None:
-        """After a short write: cut the half line off, and count what stands before it as written."""
-        room = os.fstat(descriptor).st_size - tail.end
+        """After a short write: what is whole is written; the next write cuts the half line off."""
+        written = os.fstat(descriptor).st_size - tail.end
         ends = list(accumulate(len(line) for line in lines))
-        count = bisect_right(ends, room)
-        os.ftruncate(descriptor, tail.end + (ends[count - 1] if count else 0))
-        self._forget_pending(count)
+        self._forget_pending(bisect_right(ends, written))
 
     def _make_durable(self, descriptor: int, *, is_new: bool) -> None:
         os.fsync(descriptor)

@@ -90,9 +90,7 @@ def test_writers_at_once_and_a_reader_beside_them(tmp_path: Path, script: Callab
     assert [(record.offset, record.value, record.key) for record in log.read("t")] == seen
 
 
-def test_a_killed_writer_loses_nothing_that_it_acknowledged(
-    tmp_path: Path, script: Callable[[str], list[str]]
-) -> None:
+def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path, script: Callable[[str], list[str]]) -> None:
     log, rng = FileLog(tmp_path / "log"), random.Random(20)
     acknowledged: dict[str, int] = {}
     before: list[tuple[int, bytes, str | None]] = []
@@ -121,9 +119,7 @@ def write_and_kill(command: list[str], rng: random.Random) -> int:
         return int((writer.stdout.read().splitlines() or [last])[-1])
 
 
-def test_two_processes_killed_in_turn_beside_a_third(
-    tmp_path: Path, script: Callable[[str], list[str]]
-) -> None:
+def test_two_processes_killed_in_turn_beside_a_third(tmp_path: Path, script: Callable[[str], list[str]]) -> None:
     steady = subprocess.Popen([*script(WRITE), "steady", "2000"])
     rng = random.Random(7)
     for run in range(4):
@@ -140,8 +136,7 @@ def test_a_full_disk_leaves_a_log_that_can_be_read_and_continued(
 ) -> None:
     done = subprocess.run(script(WRITE_TO_A_FULL_DISK), capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
-        "topic t: cannot append: File too large | "
-        "free space on the disk and go on: what was acknowledged is there",
+        "topic t: cannot append: File too large | free space on the disk and go on: what was acknowledged is there",
         "still full",
     ]
     records = list(FileLog(tmp_path / "log").read("t"))

@@ -413,3 +413,14 @@ def test_an_api_that_fails_half_way_leaves_what_came_before(
     with pytest.raises(SourceError, match="422, no"):
         produce_range("solar", "api", start, start + timedelta(days=1), ["DE", "ES"], project())
     assert len(list(open_log(project()).read("solar_production_raw"))) == 1
+
+
+def test_weather_from_the_api_to_the_log(
+    server: Server, project: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPEN_METEO_ARCHIVE_URL", server.url)
+    server.script = [Answer(hourly("2024-06-01", 24))]
+    start = datetime(2024, 6, 1, tzinfo=UTC)
+    result = produce_range("weather", "api", start, start + timedelta(days=1), ["ES"], project())
+    assert (result.published, result.rejected) == (24, 0)
+    assert {record.key for record in open_log(project()).read("weather_raw")} == {"40.4168,-3.7038"}
