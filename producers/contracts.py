@@ -5,7 +5,7 @@ the same bytes. The first of these that holds is the reason:
 
     empty                        no bytes at all
     not utf-8
-    not json                     NaN, Infinity, trailing commas, a byte order mark are not JSON
+    not json                     nor are NaN, Infinity, trailing commas, a byte order mark, 1e400
     not an object
     then field by field, in the order of the contract:
     missing FIELD                the key is absent; names are matched exactly
@@ -157,6 +157,8 @@ def _reason_of_field(error: ErrorDetails) -> str:
     kind = error["type"]
     if kind == "missing":
         return f"missing {field}"
+    if kind == "finite_number":
+        return "not json"  # 1e400: NaN was ruled out, and parsers of JSON refuse what no double holds
     if kind in _NOT_A_NUMBER:
         return f"{field} is not a number"
     if kind == "string_type":
