@@ -10,7 +10,6 @@ else; the project also stores the raw events and every layer, and gives readers 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import resource
@@ -88,16 +87,19 @@ def fill_log(home: Path, events: int) -> None:
         writer.append(messages())
 
 
-def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds, and peak resident memory in MiB."""
+Run = tuple[float, float, float]
+
+
+def timed(words: list[str], environment: dict[str, str]) -> Run:
+    """Wall seconds, CPU seconds, and peak resident memory in MiB."""
     started = time.monotonic()
     process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, words
-    return time.monotonic() - started, usage.ru_maxrss / 1024
+    return time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def run_project(home: Path, environment: dict[str, str]) -> tuple[float, float]:
+def run_project(home: Path, environment: dict[str, str]) -> Run:
     for name in ("engine.duckdb", "features.duckdb", "engine.lock"):
         (home / name).unlink(missing_ok=True)
     for name in ("pieces", "snapshots", "tmp"):
@@ -147,18 +149,18 @@ def compare(out: Path, home: Path) -> None:
     print(f"{count[0]:,} rows of features, equal in both")
 
 
-def report(events: int, by_hand: list[tuple[float, float]], project: list[tuple[float, float]]) -> None:
-    rows = {"hand-written DuckDB": by_hand, "featurectl run --once": project}
-    base = statistics.median(seconds for seconds, _ in by_hand)
+def report(events: int, by_hand: list[Run], project: list[Run]) -> None:
     print(
-        f"{' '.join(sys.argv)}; {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, DuckDB {duckdb.__version__}"
+        f"{' '.join(sys.argv)}; {platform.machine()}, {os.cpu_count()} cores,"
+        f" Python {platform.python_version()}, DuckDB {duckdb.__version__}"
     )
-    print(f"{'':24}{'median s':>10}{'ratio':>8}{'events/s':>12}{'peak MiB':>10}  all")
-    for name, runs in rows.items():
-        seconds = statistics.median(s for s, _ in runs)
-        peak = max(m for _, m in runs)
-        every = json.dumps([round(s, 1) for s, _ in runs])
-        print(f"{name:24}{seconds:>10.1f}{seconds / base:>8.2f}{events / seconds:>12,.0f}{peak:>10,.0f}  {every}")
+    print(f"{'':22}{'median s':>9}{'ratio':>7}{'CPU s':>8}{'ratio':>7}{'events/s':>11}{'peak MiB':>10}  all")
+    base_wall, base_cpu = (statistics.median(run[i] for run in by_hand) for i in (0, 1))
+    for name, runs in {"hand-written DuckDB": by_hand, "featurectl run --once": project}.items():
+        wall, cpu = (statistics.median(run[i] for run in runs) for i in (0, 1))
+        peak = max(run[2] for run in runs)
+        ratios = f"{wall:>9.1f}{wall / base_wall:>7.2f}{cpu:>8.1f}{cpu / base_cpu:>7.2f}"
+        print(f"{name:22}{ratios}{events / wall:>11,.0f}{peak:>10,.0f}  {[round(run[0], 1) for run in runs]}")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import sys
 
 import click
 
@@ -40,10 +39,17 @@ select_option = click.option(
 
 
 def settings_of(ctx: click.Context) -> Settings:
-    """The settings with the flags on top."""
+    """The settings with the flags on top, read once a command."""
+    flags: dict[str, Any] = ctx.find_root().obj
+    if "settings" not in flags:
+        flags["settings"] = _load(flags)
+    loaded: Settings = flags["settings"]
+    return loaded
+
+
+def _load(flags: dict[str, Any]) -> Settings:
     from featurectl.settings import load_settings
 
-    flags: dict[str, Any] = ctx.find_root().obj
     folder = Path(flags["project"]) if flags["project"] else None
     home = Path(flags["home"]).resolve() if flags["home"] else None
     return load_settings(folder, home=home, target=flags["target"])

@@ -75,6 +75,7 @@ class Renderer:
             loader=jinja2.FileSystemLoader(str(root), encoding="utf-8"),
             undefined=jinja2.StrictUndefined,
             keep_trailing_newline=True,
+            bytecode_cache=_bytecode_cache(settings),
             autoescape=False,  # noqa: S701 - the output is SQL, not HTML
         )
         self._env.globals.update(
@@ -112,6 +113,16 @@ class Renderer:
         for name, value in vars(module).items():
             if isinstance(value, jinja2.runtime.Macro):
                 self._env.globals[name] = value
+
+
+def _bytecode_cache(settings: Settings) -> jinja2.BytecodeCache | None:
+    """Compiled templates are kept, since compiling costs far more than rendering; without a folder they are not."""
+    folder = settings.home_dir / "cache"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return jinja2.FileSystemBytecodeCache(str(folder))
 
 
 def _render_with_lines(file: str, template: jinja2.Template) -> Rendered:

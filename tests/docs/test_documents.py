@@ -56,7 +56,7 @@ def run(command: str, folder: Path, home: Path) -> str:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "FEATURECTL_HOME": str(home),
     }
-    words = shlex.split(command.split("   #")[0])
+    words = shlex.split(command.split("   #", maxsplit=1)[0])
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -125,7 +126,15 @@ class EmbeddedEngine:
 def _translate(con: duckdb.DuckDBPyConnection, sql: str) -> str:
     from featurectl.dialect import parse_query, translate_query
 
-    return translate_query(parse_query(sql), in_view=False, schema=read_schema(con))
+    query = parse_query(sql)
+    with duckdb_errors("cannot read the ledger"):
+        schema = read_schema(con)
+    for name in query.references:
+        if name not in schema and "." not in name:
+            near = difflib.get_close_matches(name, schema, 1)
+            hint = f"did you mean {near[0]}?" if near else "featurectl status lists what there is"
+            raise UsageError(f"there is no view or table {name!r}", hint=hint)
+    return translate_query(query, in_view=False, schema=schema)
 
 
 def _nothing_applied() -> UsageError:

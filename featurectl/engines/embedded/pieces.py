@@ -28,7 +28,7 @@ __all__ = ["Piece", "Pieces", "scan"]
 # Parquet has no exact form of these: they would come back as another value.
 _UNSTORABLE = ("HUGEINT", "UHUGEINT", "INTERVAL", "TIME WITH TIME ZONE", "BIGNUM", "BIT")
 _MERGE_RATIO = 2
-_MERGE_UP_TO_ROWS = 2_000_000
+_MERGE_UP_TO_ROWS = 500_000
 
 
 @dataclass(frozen=True)

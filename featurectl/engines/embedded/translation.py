@@ -5,18 +5,32 @@ Some operators mean other things for other types, so the translation is told the
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from featurectl.engines.embedded.connect import quote
+from featurectl.errors import ProjectError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
 
     from featurectl.dialect import Query
     from featurectl.engines.base import State, Version
 
-__all__ = ["SOURCE_TYPES", "Columns", "Schema", "described", "schema_of", "version_query", "view_columns"]
+__all__ = [
+    "SOURCE_TYPES",
+    "Columns",
+    "Schema",
+    "binder_errors",
+    "described",
+    "schema_of",
+    "version_query",
+    "view_columns",
+]
 
 Columns = dict[str, str]
 Schema = dict[str, Columns]
@@ -49,6 +63,24 @@ def view_columns(query: Query, schema: Schema, stored: Columns) -> Columns:
 def described(con: duckdb.DuckDBPyConnection, relation: str) -> Columns:
     """A relation's columns and DuckDB's types."""
     return {name: kind for name, kind, *_ in con.execute(f"DESCRIBE {quote(relation)}").fetchall()}
+
+
+@contextmanager
+def binder_errors(version: Version) -> Iterator[None]:
+    """DuckDB's word on a name that does not exist, with the line of the view's text on which that name stands."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.BinderException as error:
+        first, *rest = str(error).removeprefix("Binder Error: ").splitlines()
+        named = re.search(r'"([^"]+)"', first)
+        line = None
+        if named is not None:
+            lines = version.text.split("\n")
+            line = next((n for n, text in enumerate(lines, 1) if re.search(rf"\b{re.escape(named[1])}\b", text)), None)
+        hint = next((text.strip() for text in rest if "andidate" in text), None)
+        raise ProjectError(first, file=version.file, line=line, hint=hint) from error
 
 
 def schema_of(con: duckdb.DuckDBPyConnection, state: State, sources: Schema, tables: list[str]) -> Schema:

@@ -26,7 +26,7 @@ from featurectl.engines.base import (
 from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
-from featurectl.engines.embedded.translation import described, version_query, view_columns
+from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,7 +79,7 @@ class EmbeddedWriter:
     def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
         """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
         started = time.monotonic()
-        with duckdb_errors(f"{view.file}: building {version.name}"):
+        with duckdb_errors(f"{view.file}: building {version.name}"), binder_errors(version):
             self._show_inputs(version)
             schema = self._known_schema()
             piece = self._pieces.write(version.name, version_query(version, schema))
