@@ -48,6 +48,7 @@ CASTS: dict[tuple[str, str], str] = {
     **{(of, "varchar"): text for of, text in _TO_TEXT.items()},
     **{(of, to): _PLAIN for of in INTEGERS for to in NUMBERS},
     **{(of, to): _PLAIN for of in FLOATS for to in NUMBERS},
+    ("real", "numeric"): "TRY_CAST(CAST({0} AS VARCHAR) AS {to})",  # its shortest digits
     **{("numeric", to): _ROUNDED for to in INTEGERS},
     **{("numeric", to): _PLAIN for to in (*FLOATS, "numeric")},
     **{("jsonb", to): _JSON_NUMBER for to in NUMBERS},

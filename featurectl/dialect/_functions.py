@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from featurectl.dialect._json import jsonb_typeof
-from featurectl.dialect._output import call, sql
+from featurectl.dialect._output import call, quoted, sql
 from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
 from featurectl.dialect._times import date_trunc
 from featurectl.dialect._types import is_kind, unify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from sqlglot import exp
 
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
@@ -26,7 +26,8 @@ __all__ = ["FUNCTIONS", "Signature", "named", "result_type", "scalar", "select_s
 class Signature:
     """The kinds of the arguments, the type of the result, the DuckDB text.
 
-    `returns` may be `=N` (the type of argument N) or `?` (not known).
+    `returns` may be `=N` (the type of argument N) or `?` (not known). With `raises` the text answers NULL where
+    RisingWave fails; outside a view that becomes an error.
     """
 
     kinds: str
@@ -38,7 +39,7 @@ class Signature:
 S = Signature
 
 FUNCTIONS: dict[str, list[Signature]] = {
-    "abs": [S("number", "=0", "abs({0})")],
+    "abs": [S("int", "=0", "TRY(abs({0}))", raises=True), S("number", "=0", "abs({0})")],
     "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "ceil({0})")],
     "ceiling": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "ceil({0})")],
     "floor": [S("float", "double", "floor({0})"), S("numeric", "numeric", "floor({0})")],
@@ -49,12 +50,13 @@ FUNCTIONS: dict[str, list[Signature]] = {
         S("exact int", "numeric", "round(CAST({0} AS DECIMAL(38, 10)), {1})"),
     ],
     "sign": [S("float", "double", "CAST(sign({0}) AS DOUBLE)")],
-    "sqrt": [S("float", "double", "sqrt({0})", raises=True)],
-    "exp": [S("float", "double", "exp({0})", raises=True)],
-    "ln": [S("float", "double", "ln({0})", raises=True)],
+    "sqrt": [S("float", "double", "CASE WHEN NOT {0} < 0 THEN sqrt({0}) END", raises=True)],
+    "exp": [S("float", "double", "rw_exp({0})", raises=True)],
+    "ln": [S("float", "double", "CASE WHEN {0} > 0 THEN ln({0}) END", raises=True)],
     **{name: [S("float", "double", f"{name}({{0}})")] for name in ("sin", "cos", "tan", "atan")},
     "radians": [S("float", "double", "radians({0})")],
     "degrees": [S("float", "double", "degrees({0})")],
+    **{name: [S("float float", "double", "rw_power({0}, {1})", raises=True)] for name in ("pow", "power")},
     "pi": [S("", "double", "pi()")],
     "length": [
         S("text", "int", "CAST(length({0}) AS INTEGER)"),
@@ -65,8 +67,8 @@ FUNCTIONS: dict[str, list[Signature]] = {
         S("text", "int", "CAST(strlen({0}) AS INTEGER)"),
         S("bytea", "int", "CAST(octet_length({0}) AS INTEGER)"),
     ],
-    "lower": [S("text", "varchar", "lower({0})")],
-    "upper": [S("text", "varchar", "upper({0})")],
+    "lower": [S("text", "varchar", "rw_lower({0})")],
+    "upper": [S("text", "varchar", "rw_upper({0})")],
     "trim": [S("text", "varchar", "trim({0})"), S("text text", "varchar", "trim({0}, {1})")],
     "ltrim": [S("text", "varchar", "ltrim({0})"), S("text text", "varchar", "ltrim({0}, {1})")],
     "rtrim": [S("text", "varchar", "rtrim({0})"), S("text text", "varchar", "rtrim({0}, {1})")],
@@ -74,16 +76,16 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "replace": [S("text text text", "varchar", "replace({0}, {1}, {2})")],
     "substr": [
         S("text int", "varchar", "rw_substr_from({0}, {1})"),
-        S("text int int", "varchar", "rw_substr({0}, {1}, {2})"),
+        S("text int int", "varchar", "rw_substr({0}, {1}, {2})", raises=True),
     ],
-    "split_part": [S("text text int", "varchar", "split_part({0}, {1}, NULLIF({2}, 0))")],
+    "split_part": [S("text text int", "varchar", "rw_split_part({0}, {1}, {2})", raises=True)],
     "starts_with": [S("text text", "boolean", "starts_with({0}, {1})")],
     "strpos": [S("text text", "int", "CAST(strpos({0}, {1}) AS INTEGER)")],
     "reverse": [S("text", "varchar", "reverse({0})")],
     "md5": [S("text", "varchar", "md5({0})"), S("bytea", "varchar", "md5({0})")],
     "jsonb_typeof": [S("jsonb", "varchar", "rw_jsonb_typeof({0})")],
     "jsonb_array_length": [S("jsonb", "int", "rw_jsonb_array_length({0})")],
-    "to_timestamp": [S("float", "timestamptz", "to_timestamp({0})", raises=True)],
+    "to_timestamp": [S("float", "timestamptz", "TRY(to_timestamp({0}))", raises=True)],
 }
 for _alias, _name in (("substring", "substr"), ("position", "strpos"), ("character_length", "char_length")):
     FUNCTIONS[_alias] = FUNCTIONS[_name]
@@ -129,9 +131,26 @@ def _fits(signature: Signature, types: list[Type]) -> bool:
     return len(kinds) == len(types) and all(map(is_kind, kinds, types))
 
 
+_IN_DOUBLE = {"sqrt", "exp", "ln", "sin", "cos", "tan", "atan", "radians", "degrees", "sign", "pow", "power"}
+
+
 def _promoted(name: str, types: list[Type]) -> list[Type]:
     """RisingWave computes these in double precision, whatever number comes in."""
-    doubles = ("sqrt", "exp", "ln", "sin", "cos", "tan", "atan", "radians", "degrees", "sign", "to_timestamp")
+    doubles = (
+        "sqrt",
+        "exp",
+        "ln",
+        "sin",
+        "cos",
+        "tan",
+        "atan",
+        "radians",
+        "degrees",
+        "sign",
+        "to_timestamp",
+        "pow",
+        "power",
+    )
     exact = ("smallint", "int", "bigint", "numeric")
     if name in doubles:
         return ["double" if of in exact else of for of in types]
@@ -165,8 +184,11 @@ def _by_table(ctx: Context, node: exp.Expression, name: str, arguments: list[exp
     typed = [ctx(argument) for argument in arguments]
     types = _promoted(name, [of for _, of in typed])
     signature = select_signature(ctx, node, FUNCTIONS, name, types)
-    result = sql(signature.template, *(part for part, _ in typed))
-    return ctx.guarded(result) if signature.raises else result, result_type(signature, types)
+    parts = [part for part, _ in typed]
+    result = sql(signature.template, *parts)
+    if signature.raises and not ctx.in_view:
+        result = call("rw_checked", parts[0], result, sql(quoted(f"{name} failed")))
+    return result, result_type(signature, types)
 
 
 def _unified(ctx: Context, node: exp.Expression) -> Typed:
@@ -205,7 +227,7 @@ def _convert_to(ctx: Context, node: exp.Expression) -> Typed:
     return call("encode", ctx.sql(text)), "bytea"
 
 
-_ENCODE = {"hex": "lower(hex({0}))", "base64": "rw_base64({0})", "escape": "rw_escape({0})"}
+_ENCODE = {"hex": "lower(hex({0}))", "base64": "rw_base64({0})"}
 _DECODE = {"hex": "unhex(rw_hex_digits({0}))"}
 
 
@@ -233,6 +255,7 @@ def _now(ctx: Context, node: exp.Expression) -> Typed:
 
 _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     **dict.fromkeys(("coalesce", "greatest", "least"), _unified),
+    "mod": lambda ctx, node: ctx(exp.Mod(this=node.expressions[0], expression=node.expressions[1])),
     "nullif": _nullif,
     "concat": _concat,
     "convert_from": _convert_from,

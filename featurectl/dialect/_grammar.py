@@ -40,7 +40,6 @@ class _Parser(RisingWaveParser):
     )
     NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(RisingWaveParser.NO_PAREN_FUNCTION_PARSERS, "ANY", "CASE")
     COLUMN_OPERATORS: ClassVar = _only(RisingWaveParser.COLUMN_OPERATORS, TokenType.DOT, TokenType.DCOLON)
-    CAST_COLUMN_OPERATORS: ClassVar = {TokenType.DOT, TokenType.DCOLON}
     JSON_OPERATORS: ClassVar = {
         TokenType.ARROW: _arrow(exp.JSONExtract),
         TokenType.DARROW: _arrow(exp.JSONExtractScalar),

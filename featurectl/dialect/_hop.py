@@ -70,7 +70,7 @@ def _shape_of(ctx: Context, node: exp.Expression) -> _Shape | None:
     """The parts, or None where only the general translation will do."""
     first, group = node.args.get("from_"), node.args.get("group")
     call = window_call(ctx, first.this) if first is not None else None
-    if call is None or group is None or node.args.get("joins") or node.args.get("distinct"):
+    if first is None or call is None or group is None or node.args.get("joins") or node.args.get("distinct"):
         return None
     if call.name != "hop" or call.size == call.slide or any(item.is_star for item in node.expressions):
         return None
@@ -87,7 +87,8 @@ def _by_ordinal(node: exp.Expression, key: exp.Expression) -> exp.Expression:
     """GROUP BY 1 and GROUP BY alias as the expression that is meant."""
     if isinstance(key, exp.Literal) and str(key.this).isdigit() and int(key.this) <= len(node.expressions):
         item = node.expressions[int(key.this) - 1]
-        return item.this if isinstance(item, exp.Alias) else item
+        inner: exp.Expression = item.this if isinstance(item, exp.Alias) else item
+        return inner
     return key
 
 
@@ -118,7 +119,7 @@ def _is_covered(node: exp.Expression, shape: _Shape, parts: list[exp.Expression]
     if where is not None and any(_is_bound(column) for column in where.find_all(exp.Column)):
         return False
     for aggregate in shape.aggregates:
-        inside = list(aggregate.walk())
+        inside = [part for part in aggregate.walk() if isinstance(part, exp.Expression)]
         if any(isinstance(part, exp.Distinct | exp.Order | exp.Query) or _is_bound(part) for part in inside):
             return False
     known = {*shape.keys, *shape.aggregates}

@@ -31,8 +31,9 @@ def _logic(ctx: Context, node: exp.Expression) -> Typed:
 def _comparison(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
     _comparable(ctx, node, left[1], right[1])
-    node.set("this", left[0])
-    node.set("expression", right[0])
+    common = unify((left[1], right[1]))
+    node.set("this", _widened(left, common))
+    node.set("expression", _widened(right, common))
     return node, "boolean"
 
 
@@ -107,8 +108,7 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
 
 def _negative(ctx: Context, node: exp.Expression) -> Typed:
     value, of = ctx(node.this)
-    node.set("this", value)
-    return node, of
+    return _checked(ctx, sql("(-{0})", value), of)
 
 
 def _raises_alone(node: exp.Expression) -> bool:
@@ -153,9 +153,10 @@ def _sum_type(ctx: Context, node: exp.Expression, left: Type, right: Type) -> Ty
 
 
 def _widened(typed: Typed, to: Type) -> exp.Expression:
-    """DuckDB computes SMALLINT + 1 in SMALLINT, RisingWave in INT."""
+    """DuckDB computes SMALLINT + 1 in SMALLINT and REAL + 0.1 in REAL, RisingWave in INT and DOUBLE."""
     node, of = typed
-    return sql("CAST({0} AS INTEGER)", node) if of == "smallint" and to != of else node
+    wider = {"smallint": "INTEGER", "real": "DOUBLE"}.get(str(of))
+    return sql(f"CAST({{0}} AS {wider})", node) if wider and to != of else node
 
 
 def _sum(ctx: Context, node: exp.Expression) -> Typed:
@@ -194,7 +195,7 @@ def _quotient(ctx: Context, node: exp.Expression) -> Typed:
     if of in INTEGERS:
         return sql("({0} // {1})", left[0], _divisor(ctx, right[0])), of
     if of in FLOATS:
-        return sql("({0} / {1})", left[0], right[0]), of
+        return sql("({0} / {1})", _widened(left, of), _widened(right, of)), of
     if of == "numeric":
         return sql("(CAST({0} AS DOUBLE) / {1})", left[0], _divisor(ctx, right[0])), "numeric"
     if left[1] == "interval" and right[1] in NUMBERS:
@@ -202,6 +203,10 @@ def _quotient(ctx: Context, node: exp.Expression) -> Typed:
     raise ctx.unsupported(
         node, "/ between operands whose types are not known", "cast one: whole numbers divide without rest"
     )
+
+
+def _power(ctx: Context, node: exp.Expression) -> Typed:
+    return ctx(exp.Anonymous(this="power", expressions=[node.this, node.expression]))
 
 
 def _remainder(ctx: Context, node: exp.Expression) -> Typed:
@@ -241,6 +246,7 @@ OPERATORS: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     exp.Sub: (_sum, _BINARY),
     exp.Mul: (_product, _BINARY),
     exp.Div: (_quotient, _BINARY | {"typed", "safe"}),
+    exp.Pow: (_power, _BINARY),
     exp.Mod: (_remainder, _BINARY),
     exp.AtTimeZone: (_at_time_zone, frozenset({"this", "zone"})),
 }

@@ -62,5 +62,6 @@ def regexp_replace(ctx: Context, node: exp.Expression) -> Typed:
     new = ctx.constant(replacement, "a replacement")
     if "$" in new or re.search(r"\\(?![1-9])", new):
         raise ctx.unsupported(node, f"the replacement {new!r}", r"only \1 to \9 stand for groups")
+    new = re.sub(r"\\([1-9])", lambda group: group[0] if int(group[1]) <= len(found.groups) else "", new)
     everywhere = ", 'g'" if "g" in flags else ""
     return sql(f"regexp_replace({{0}}, {quoted(found.text)}, {quoted(new)}{everywhere})", ctx.sql(text)), "varchar"

@@ -124,6 +124,8 @@ def unify(types: Iterable[Type]) -> Type:
     distinct = {name for name in known if name is not None}
     if len(distinct) == 1:
         return distinct.pop()
+    if "real" in distinct and distinct <= set(NUMBERS):
+        return "double"  # whatever meets a REAL meets in double precision
     for tower in (NUMBERS, TEMPORAL):
         if distinct <= set(tower):
             return max(distinct, key=tower.index)
