@@ -8,9 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurectl.errors import ProjectError
@@ -18,7 +21,6 @@ from featurectl.project.model import SourceTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from featurectl.dialect import Query, Statement
     from featurectl.project.rendering import Rendered
@@ -106,6 +108,10 @@ class Analyser:
         tables = tuple(SourceTable(**table) for table in raw["source_tables"])
         return MigrationAnalysis(tuple(raw["creates"]), tables)
 
+    def metadata(self, rendered: Rendered, block: str, first_line: int) -> Any:
+        """The YAML of a view's leading comment, as plain values. Raises ProjectError."""
+        return self._remember("yaml", block, lambda: {"data": _plain_yaml(rendered, block, first_line)})["data"]
+
     def save(self) -> None:
         """Write what was learnt. A cache that cannot be written costs time, never a failure."""
         if self._file is None or not self._dirty:
@@ -138,15 +144,40 @@ class Analyser:
         return known if isinstance(known, dict) else {}
 
 
+def _plain_yaml(rendered: Rendered, block: str, first_line: int) -> Any:
+    import yaml
+
+    try:
+        data = yaml.safe_load(block)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = rendered.source_line(first_line + (mark.line if mark else 0))
+        reason = getattr(error, "problem", None) or error
+        raise ProjectError(f"metadata: {reason}", file=rendered.file, line=line) from error
+    # What JSON does not know (a date) is told by its text: no key of the metadata takes such a value.
+    return json.loads(json.dumps(data, default=str))
+
+
+@cache
 def normaliser() -> str:
     """Which code normalises queries: fingerprints are comparable only between equal ones."""
-    return f"featurectl {version('featurectl')}, sqlglot {version('sqlglot')}"
+    from featurectl import __version__
+
+    # Read from the file: importing sqlglot, or looking through all installed packages, takes longer than a plan.
+    spec = find_spec("sqlglot")
+    assert spec is not None and spec.origin is not None
+    text = Path(spec.origin).with_name("_version.py").read_text(encoding="utf-8")
+    found = re.search(r"^(?:__version__ = )?version = ['\"]([^'\"]+)", text, re.MULTILINE)
+    return f"featurectl {__version__}, sqlglot {found[1] if found else _hash_of(text)}"
+
+
+def _hash_of(text: str) -> str:
+    """A short hash."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _source_stamp() -> str:
     # In an editable install the version stands still while the dialect changes.
-    from pathlib import Path
-
     folder = Path(__file__).parent.parent / "dialect"
     newest = max((path.stat().st_mtime_ns for path in folder.rglob("*.py")), default=0)
     return str(max(newest, Path(__file__).stat().st_mtime_ns))

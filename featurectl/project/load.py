@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import yaml
 from pydantic import ValidationError
 
 from featurectl.errors import ProjectError
@@ -103,13 +102,13 @@ def _load_view(path: Path, renderer: Renderer, analyser: Analyser) -> _Draft:
             file=rendered.file,
             hint="lower-case letters, digits and _; an ending such as _v2 is kept for versions",
         )
-    metadata, body = _split_metadata(rendered)
+    metadata, body = _split_metadata(rendered, analyser)
     analysis = analyser.view(body)
     _check_columns(body.file, metadata, analysis)
     return _Draft(name, metadata, body, analysis)
 
 
-def _split_metadata(rendered: Rendered) -> tuple[ViewMetadata, Rendered]:
+def _split_metadata(rendered: Rendered, analyser: Analyser) -> tuple[ViewMetadata, Rendered]:
     text = rendered.text
     start = len(text) - len(text.lstrip())
     if not text.startswith("/*", start):
@@ -118,17 +117,11 @@ def _split_metadata(rendered: Rendered) -> tuple[ViewMetadata, Rendered]:
     if end < 0:
         raise ProjectError("the comment is never closed", file=rendered.file, line=rendered.source_line(1))
     first_line = text.count("\n", 0, start) + 1
-    return _read_metadata(rendered, text[start + 2 : end], first_line), rendered.from_position(end + 2)
+    return _read_metadata(rendered, text[start + 2 : end], first_line, analyser), rendered.from_position(end + 2)
 
 
-def _read_metadata(rendered: Rendered, block: str, first_line: int) -> ViewMetadata:
-    try:
-        data = yaml.safe_load(block)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = rendered.source_line(first_line + (mark.line if mark else 0))
-        reason = getattr(error, "problem", None) or error
-        raise ProjectError(f"metadata: {reason}", file=rendered.file, line=line) from error
+def _read_metadata(rendered: Rendered, block: str, first_line: int, analyser: Analyser) -> ViewMetadata:
+    data = analyser.metadata(rendered, block, first_line)
     if data is None:
         return ViewMetadata()
     if not isinstance(data, dict):
