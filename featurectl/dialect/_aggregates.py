@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from featurectl.dialect._functions import Signature, result_type, select_signature
 from featurectl.dialect._output import call, sql
+from featurectl.dialect._types import FLOATS, rw_type
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Rule, Typed
@@ -40,6 +41,7 @@ AGGREGATES: dict[str, list[Signature]] = {
     "string_agg": [S("text text", "varchar", "{0}")],
     "array_agg": [S("any", "[]", "{0}")],
 }
+_NUMERIC_BOUND = "79228162514264337593543950335"
 _ORDERED = ("string_agg", "array_agg")
 _RANKS = ("row_number", "rank", "dense_rank")
 _OFFSETS = ("lag", "lead")
@@ -70,6 +72,10 @@ def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, st
     if name == "count" and isinstance(node.expressions[0] if node.expressions else None, exp.Star):
         return sql("count(*)"), "bigint", "{0}"
     arguments, distinct, order = _arguments(ctx, node)
+    if name == "avg" and not distinct:
+        exact = _mean_of_doubles(ctx, arguments[0])
+        if exact is not None:
+            return _mark(exact), "numeric", "{0}"
     typed = [ctx(argument) for argument in arguments]
     types = [of for _, of in typed]
     signature = select_signature(ctx, node, AGGREGATES, name, types)
@@ -82,6 +88,20 @@ def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, st
     ordered = _order_text(ctx, order, parts) if order is not None else ""
     result = sql(f"{name}({'DISTINCT ' if distinct else ''}{inside}{ordered})", *parts)
     return _mark(result), _result(signature, types), signature.template
+
+
+def _mean_of_doubles(ctx: Context, argument: exp.Expression) -> exp.Expression | None:
+    """`avg(x::numeric)` of a double: a compensated sum is as good as RisingWave's 28 digits, ten decimals are not.
+
+    What is no numeric (NaN, infinities, beyond 28 digits) is NULL there, and left out here. Values of which some
+    are 10**16 times as large as their mean are beyond it.
+    """
+    if not isinstance(argument, exp.Cast) or rw_type(argument.to.sql()) != "numeric" or not ctx.in_view:
+        return None
+    value, of = ctx(argument.this.copy())
+    if of not in FLOATS:
+        return None
+    return sql(f"favg(CASE WHEN abs({{0}}) < {_NUMERIC_BOUND} THEN {{0}} END)", value)
 
 
 def _result(signature: Signature, types: list[Type]) -> Type:
