@@ -19,7 +19,7 @@ from producers.registry import SourceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from producers.stopping import Stop
+    from featurectl.stopping import Stop
 
 __all__ = ["Api", "Pace", "RateLimit", "opened_api"]
 

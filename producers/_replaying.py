@@ -10,8 +10,8 @@ from producers.contracts import Rejection, Validator
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from featurectl.stopping import Stop
     from producers.registry import Producer
-    from producers.stopping import Stop
 
 __all__ = ["timed"]
 

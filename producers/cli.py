@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from featurectl.settings import Settings
+    from featurectl.stopping import Stop
     from producers.publishing import ProduceResult, Progress
-    from producers.stopping import Stop
 
 __all__ = ["cli", "main"]
 
@@ -183,8 +183,8 @@ def _settings(project: str | None, home: str | None, *, fsync: bool | None) -> S
 @contextmanager
 def _watched(label: str) -> Iterator[tuple[Stop, Callable[[Progress], None] | None]]:
     """Signals ask to stop; a bar on a terminal, nothing when piped."""
+    from featurectl.stopping import Stop
     from producers._bar import Bar
-    from producers.stopping import Stop
 
     stop = Stop()
     bar = Bar(sys.stderr, label) if sys.stderr.isatty() else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from featurectl.errors import UsageError
 from featurectl.log import open_log
+from featurectl.stopping import Stop
 from producers._logging import get_logger
 from producers._polling import News
 from producers._replaying import timed
@@ -26,7 +27,6 @@ from producers.registry import (
     load_producer,
     producer_names,
 )
-from producers.stopping import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

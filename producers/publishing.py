@@ -13,17 +13,17 @@ from pydantic_core import from_json
 
 from featurectl.errors import FeaturectlError
 from featurectl.log import MAX_EVENT_BYTES, MAX_KEY_BYTES, Event
+from featurectl.stopping import StopRequested
 from producers._logging import get_logger
 from producers.contracts import Rejection, Validator
-from producers.stopping import StopRequested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from featurectl.log import EventLog, TopicWriter
+    from featurectl.stopping import Stop
     from producers.registry import Feed, Producer
-    from producers.stopping import Stop
 
 __all__ = ["Judge", "Judged", "ProduceResult", "Progress", "Publisher", "batched", "judge_events", "judge_raw"]
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from featurectl.settings import Settings
+    from featurectl.stopping import Stop
     from producers.publishing import ProduceResult
-    from producers.stopping import Stop
 
 __all__ = [
     "GROUP",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from featurectl.engines.base import Engine
     from featurectl.project import Project
@@ -25,7 +23,6 @@ __all__ = [
     "progress_lines",
     "select_option",
     "settings_of",
-    "stop_on_signals",
 ]
 
 output_option = click.option(
@@ -69,25 +66,6 @@ def open_engine_and_project(ctx: click.Context) -> tuple[Engine, Project]:
     from featurectl.project import load_project
 
     return open_engine_only(ctx), load_project(settings_of(ctx))
-
-
-@contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that work in hand is finished first."""
-    import signal
-    import threading
-
-    stop = threading.Event()
-
-    def ask_to_stop(_number: int, _frame: object) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def progress_lines(label: str) -> Callable[[str], None]:

@@ -17,7 +17,6 @@ from featurectl.cli._context import (
     progress_lines,
     select_option,
     settings_of,
-    stop_on_signals,
 )
 from featurectl.cli._render import print_rows
 
@@ -58,6 +57,7 @@ def run(ctx: click.Context, once: bool, interval: float) -> None:
       featurectl run --interval 1
     """
     from featurectl.services.refreshing import follow, refresh_once
+    from featurectl.stopping import Stop
 
     engine = open_engine_only(ctx)
     if once:
@@ -68,8 +68,10 @@ def run(ctx: click.Context, once: bool, interval: float) -> None:
         if not reports:
             click.echo("No new events.")
         return
-    with stop_on_signals() as stop:
-        click.echo(f"Following the log every {interval:g} s. Stop with Ctrl-C.", err=True)
+    stop = Stop()
+    with stop.on_signals():
+        by_itself = "RisingWave refreshes by itself. " if engine.capabilities.refreshes_by_itself else ""
+        click.echo(f"{by_itself}Following the log every {interval:g} s. Stop with Ctrl-C.", err=True)
         for report in follow(engine, timedelta(seconds=interval), stop):
             _print_report(report)
     click.echo("Stopped.", err=True)
@@ -78,7 +80,8 @@ def run(ctx: click.Context, once: bool, interval: float) -> None:
 def _print_report(report: RefreshReport) -> None:
     ingested = ", ".join(f"{part.table} +{part.rows:,}" for part in report.ingested)
     at = time.strftime("%H:%M:%S")
-    click.echo(f"{at} {ingested}; {len(report.refreshed)} views refreshed in {report.seconds:.2f} s")
+    views = f"; {len(report.refreshed)} views refreshed in {report.seconds:.2f} s" if report.refreshed else ""
+    click.echo(f"{at} {ingested}{views}")
     sys.stdout.flush()
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Rule: TypeAlias = Callable[["Context", exp.Expression], Typed]
     QueryRule: TypeAlias = Callable[["Context", exp.Expression], tuple[exp.Expression, Columns | None]]
 
-__all__ = ["Columns", "Context", "Rule", "Scope", "Typed"]
+__all__ = ["Context", "Scope"]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from featurectl.engines.base import BackfillChunk
 from featurectl.errors import UsageError
 from featurectl.project.metadata import parse_duration
+from featurectl.services.refreshing import refresh_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -114,6 +115,7 @@ def backfill(
     producer = find_producer(name)
     if not engine.inspect().sources:
         raise UsageError("no source table exists yet", hint="run: featurectl apply")
+    before = _rows_of_sources(engine)
     scope = f"{','.join(sorted(regions))}#{seed}"
     with engine.write("backfill", _WAIT) as writer:
         done = [] if force else writer.backfilled(name, source, scope)
@@ -129,10 +131,8 @@ def backfill(
             writer.record_backfill(
                 BackfillChunk(name, source, scope, chunk_start, chunk_end, made.published, made.rejected)
             )
-    events = 0
-    while engine.has_news():
-        with engine.write("backfill", _WAIT) as writer:
-            events += writer.refresh().events
+    refresh_once(engine, command="backfill")
+    events = _rows_of_sources(engine) - before
     topic = topic or settings.topics.get(name)
     view, coverage = _coverage(engine, topic, start, end)
     return BackfillResult(
@@ -146,6 +146,10 @@ def backfill(
         tuple(view.metadata["entity"]) if view else (),
         coverage,
     )
+
+
+def _rows_of_sources(engine: Engine) -> int:
+    return sum(source.rows for source in engine.inspect().sources)
 
 
 def remaining(

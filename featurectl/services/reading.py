@@ -88,15 +88,29 @@ def status(engine: Engine) -> list[StatusRow]:
     ]
     now = datetime.now(UTC)
     newest = _newest(engine, state)
+    counted = _counted(engine, state) if engine.capabilities.refreshes_by_itself else {}
     for version in _live(state):
         seen = newest.get(version.view)
         age = None if seen is None else (now - seen).total_seconds()
         kept = sorted(v.number for v in state.versions if v.view == version.view and v.number != version.number)
         detail = f"also kept: {', '.join(f'v{n}' for n in kept)}" if kept else ""
         rows.append(
-            StatusRow(version.view, "view", version.name, version.rows, seen, age, version.refreshed_at, detail)
-        )
+            StatusRow(
+                version.view, "view", version.name, counted.get(version.view, version.rows), seen, age,
+                None if counted else version.refreshed_at, detail,
+            )
+        )  # fmt: skip
     return rows
+
+
+def _counted(engine: Engine, state: State) -> dict[str, int]:
+    """The rows of the live views now, where the ledger's number is that of the day when they were built."""
+    views = [version.view for version in _live(state)]
+    if not views:
+        return {}
+    with engine.query(f"SELECT {', '.join(f'(SELECT count(*) FROM {v}) AS {v}' for v in views)}") as result:
+        [row] = result.all()
+    return dict(zip(views, row, strict=True))
 
 
 def _offsets(offsets: Any) -> str:

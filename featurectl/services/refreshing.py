@@ -1,41 +1,60 @@
-"""`run`: new events into the source tables, and what depends on them recomputed, once or until told to stop."""
+"""`run`: new events into the source tables, and what depends on them recomputed, once or until told to stop.
+
+An engine that does this by itself is only followed: what came in, and what the log still holds.
+"""
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from featurectl.errors import EngineBusy, UsageError
+from featurectl.engines.base import Ingested, RefreshReport
+from featurectl.errors import EngineBusy, EngineError, UsageError
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from featurectl.engines.base import Engine, RefreshReport
+    from featurectl.engines.base import Engine
+    from featurectl.stopping import Stop
 
 __all__ = ["follow", "refresh_once"]
 
 _WAIT_FOR_APPLY = timedelta(seconds=60)
 _BUSY_IS_FINE = timedelta(seconds=1)
+_LOOK_SECONDS = 0.2
+_STANDSTILL_SECONDS = 60.0
 
 
-def refresh_once(engine: Engine, progress: Callable[[str], None] | None = None) -> list[RefreshReport]:
-    """Refresh until caught up with the log as it stands. Raises UsageError where nothing was ever applied."""
+def refresh_once(
+    engine: Engine, progress: Callable[[str], None] | None = None, *, command: str = "run"
+) -> list[RefreshReport]:
+    """Refresh until caught up with the log as it stands. `command` is shown to those who wait for the engine.
+
+    Raises UsageError where nothing was ever applied.
+    """
     _require_sources(engine)
+    if engine.capabilities.refreshes_by_itself:
+        report = _wait_until_caught_up(engine, progress)
+        return [report] if report.ingested else []
     reports: list[RefreshReport] = []
     while engine.has_news():
-        with engine.write("run", _WAIT_FOR_APPLY) as writer:
+        with engine.write(command, _WAIT_FOR_APPLY) as writer:
             reports.append(writer.refresh(progress))
     return reports
 
 
-def follow(engine: Engine, interval: timedelta, stop: threading.Event) -> Iterator[RefreshReport]:
-    """Refresh whenever there are new events, looking every `interval`, until `stop` is set.
+def follow(engine: Engine, interval: timedelta, stop: Stop) -> Iterator[RefreshReport]:
+    """Refresh whenever there are new events, looking every `interval`, until `stop` is asked.
 
-    The engine is held only while there is something to do, so that an apply gets its turn.
+    The engine is held only while there is something to do, so that an apply gets its turn. One that refreshes by
+    itself is not held at all; a report then says what came in since the last one.
     """
     _require_sources(engine)
-    while not stop.is_set():
+    if engine.capabilities.refreshes_by_itself:
+        yield from _watch(engine, interval, stop)
+        return
+    while not stop.asked:
         if engine.has_news():
             try:
                 with engine.write("run", _BUSY_IS_FINE) as writer:
@@ -45,6 +64,44 @@ def follow(engine: Engine, interval: timedelta, stop: threading.Event) -> Iterat
             yield report
         else:
             stop.wait(interval.total_seconds())
+
+
+def _watch(engine: Engine, interval: timedelta, stop: Stop) -> Iterator[RefreshReport]:
+    before, since = _rows(engine), time.monotonic()
+    while not stop.wait(interval.total_seconds()):
+        now, at = _rows(engine), time.monotonic()
+        report = _between(before, now, at - since)
+        before, since = now, at
+        if report.ingested:
+            yield report
+
+
+def _wait_until_caught_up(engine: Engine, progress: Callable[[str], None] | None) -> RefreshReport:
+    """Wait until the engine has what the log holds. Raises EngineError if nothing comes in for long."""
+    start = before = _rows(engine)
+    started = moved = time.monotonic()
+    while engine.has_news():
+        now = _rows(engine)
+        if now != before:
+            before, moved = now, time.monotonic()
+        if time.monotonic() - moved > _STANDSTILL_SECONDS:
+            raise EngineError(
+                f"the log holds events that have not come in for {_STANDSTILL_SECONDS:.0f} s",
+                hint="can the engine reach the log? was the topic made anew?",
+            )
+        if progress is not None:
+            progress(f"{sum(now.values()) - sum(start.values()):,} new events")
+        time.sleep(_LOOK_SECONDS)
+    return _between(start, _rows(engine), time.monotonic() - started)
+
+
+def _rows(engine: Engine) -> dict[str, int]:
+    return {source.table: source.rows for source in engine.inspect().sources}
+
+
+def _between(before: Mapping[str, int], now: Mapping[str, int], seconds: float) -> RefreshReport:
+    parts = (Ingested(table, rows - before.get(table, 0)) for table, rows in now.items())
+    return RefreshReport(tuple(part for part in parts if part.rows > 0), (), seconds)
 
 
 def _require_sources(engine: Engine) -> None:

@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from featurectl.settings import Settings, load_settings
+from featurectl.stopping import Stop
 from producers.registry import Request
-from producers.stopping import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,10 +14,10 @@ import pytest
 
 from featurectl.errors import SourceError, UsageError
 from featurectl.log import MAX_EVENT_BYTES, open_log
+from featurectl.stopping import Stop
 from producers._replaying import timed
 from producers.commands import produce, produce_range, replay
 from producers.registry import load_producer
-from producers.stopping import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

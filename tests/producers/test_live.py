@@ -17,10 +17,10 @@ import pytest
 
 from featurectl.errors import SourceError, UsageError
 from featurectl.log import FileLog, open_log
+from featurectl.stopping import Stop, StopRequested
 from producers.commands import produce
 from producers.publishing import batched
 from producers.registry import Feed, Request, Source, SourceUnavailable, load_producer
-from producers.stopping import Stop, StopRequested
 from tests.producers.conftest import Answer
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from featurectl.settings import load_settings
+from featurectl.stopping import Stop
 from producers import simulated
 from producers._sun import clear_sky, cos_zenith
 from producers.contracts import SolarProduction, Validator, Weather
 from producers.registry import Request
 from producers.sites import SITES, find_sites
-from producers.stopping import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

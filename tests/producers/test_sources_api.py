@@ -12,6 +12,7 @@ import pytest
 
 from featurectl.errors import SourceError, UsageError
 from featurectl.log import open_log
+from featurectl.stopping import Stop, StopRequested
 from producers import energy_charts, open_meteo
 from producers._http import Pace, RateLimit, opened_api
 from producers.commands import produce_range
@@ -19,7 +20,6 @@ from producers.contracts import Validator, Weather
 from producers.registry import SourceUnavailable
 from producers.settings import load_api_settings
 from producers.sites import find_sites
-from producers.stopping import Stop, StopRequested
 from tests.producers.conftest import Answer
 
 if TYPE_CHECKING:

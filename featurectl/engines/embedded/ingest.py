@@ -20,8 +20,8 @@ _TYPES = {"data": "BLOB", "partition": "VARCHAR", "offset": "VARCHAR", "timestam
 # which would be 16 lines if nothing were said.
 _LINES = (
     "read_csv({path}, delim = '\t', header = false, quote = '', escape = '', comment = '', auto_detect = false,"
-    " max_line_size = 33554432, buffer_size = 67108864, columns = {{'log_offset': 'BIGINT', 'ingested_us': 'BIGINT', 'encoding': 'VARCHAR',"
-    " 'key': 'VARCHAR', 'value': 'VARCHAR'}})"
+    " max_line_size = 33554432, buffer_size = 67108864, columns = {{'log_offset': 'BIGINT', 'ingested_us': 'BIGINT',"
+    " 'encoding': 'VARCHAR', 'key': 'VARCHAR', 'value': 'VARCHAR'}})"
 )
 _VALUES = {
     # An empty field is NULL to the CSV reader; an empty message is an empty message.
