@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Builder", "build_key"]
 
-_POLL_SECONDS = (0.1, 0.2, 0.4, 1.0)
+_POLL_SECONDS = (0.1, 0.2, 0.3, 0.3, 0.5, 0.5, 1.0)
 # How long a build may be neither listed nor readable before it counts as failed: catalogs follow a little later.
 _GRACE_SECONDS = 10.0
 

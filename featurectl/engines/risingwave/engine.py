@@ -72,8 +72,12 @@ class RisingWaveEngine:
         return RisingWaveSandbox(project, self._settings)
 
     def has_news(self) -> bool:
-        """Never: RisingWave takes events from the log as they come."""
-        return False
+        """Whether RisingWave, which takes events from the log as they come, is behind it now."""
+        return any(
+            end > source.offsets.get(partition, 0)
+            for source in self.inspect().sources
+            for partition, end in self._log.end_offsets(source.topic).items()
+        )
 
     @contextmanager
     def _session(self, command: str) -> Iterator[Session]:

@@ -37,7 +37,7 @@ _HINTS = (
     ("Connection refused", "is RisingWave running there? set RISINGWAVE_HOST and RISINGWAVE_PORT"),
     ("could not translate host name", "set RISINGWAVE_HOST"),
     ("password", "set RISINGWAVE_USER and RISINGWAVE_PASSWORD"),
-    ("role does not exist", "set RISINGWAVE_USER"),
+    ("role ", "set RISINGWAVE_USER"),
     ("database", "set RISINGWAVE_DATABASE"),
     ("ermission denied", "the user of RISINGWAVE_USER needs the privilege, or ask who owns the object"),
     ("kafka", "RisingWave reaches the brokers at RISINGWAVE_KAFKA_BOOTSTRAP_SERVERS; does the topic exist?"),
@@ -72,7 +72,8 @@ def reason_of(text: str) -> str:
     ...           "  1: Failed to bind expression: nope\\n  2: Item not found: Invalid column: nope\\n")
     'Item not found: Invalid column: nope'
     """
-    links = [match[1].strip() for line in text.splitlines() if (match := _CAUSE.match(line)) and match[1].strip()]
+    found = (match[1].strip() for line in text.splitlines() if (match := _CAUSE.match(line)))
+    links = [link.removeprefix("ERROR:").strip() for link in found if link]
     telling = [link for link in links if not link.startswith(_NOISE) and set(link) != {"^"}]
     return ": ".join(dict.fromkeys(telling or links))
 
