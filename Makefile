@@ -4,6 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 READY := .venv/.ready
 UV := uv==0.13.8
+LOCK := --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-annotate --no-header --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench lock clean
@@ -23,10 +24,11 @@ lint: $(READY) ## ruff (rules and format) and mypy --strict
 bench: $(READY) ## every benchmark, one after the other
 	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
 
-lock: ## pin what pyproject.toml names and the lock lacks; UPGRADE=--upgrade takes the newest of all
+lock: ## pin what pyproject.toml names and the locks lack; UPGRADE=--upgrade takes the newest of all
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet $(UV)
-	@build/lock/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-	  --only-binary :all: --no-emit-index-url --no-annotate --no-header --quiet $(UPGRADE) -o requirements/dev.lock
+	@build/lock/bin/uv pip compile pyproject.toml --all-extras $(LOCK) $(UPGRADE) -o requirements/dev.lock
+	@echo setuptools | build/lock/bin/uv pip compile pyproject.toml - --extra kafka --extra risingwave \
+	  -c requirements/dev.lock $(LOCK) -o requirements/image.lock
 
 clean: ## remove what can be made again; .featurectl/ stays, it is data
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
