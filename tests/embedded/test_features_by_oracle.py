@@ -21,7 +21,8 @@ SITES = {"DE": (51.1657, 10.4515), "ES": (40.4168, -3.7038), "nowhere": (1.0, 2.
 
 malformed = st.sampled_from(
     [
-        b"", b"[]", b"null", b'"x"', b"\xff\xfe", b"{", b'{"timestamp": "2024-02-28T21:00:00", "production_mw": 1, "region": "DE"}',
+        b"", b"[]", b"null", b'"x"', b"\xff\xfe", b"{",
+        b'{"timestamp": "2024-02-28T21:00:00", "production_mw": 1, "region": "DE"}',
         b'{"timestamp": "2024-02-28T21:00:00Z", "production_mw": NaN, "region": "DE"}',
         b'{"timestamp": "2024-02-28T21:00:00Z", "production_mw": "NaN", "region": "DE"}',
         b'{"timestamp": "2024-02-28T21:00:00Z", "production_mw": "5", "region": "DE"}',
@@ -129,7 +130,8 @@ def test_a_large_dirty_stream_equals_the_definition(make_workspace: Callable[[],
         latitude, longitude = rng.choice([SITES["DE"], SITES["ES"]])
         event = {
             "timestamp": at.isoformat(), "temperature_c": rng.uniform(-10, 35), "cloud_cover_pct": rng.randrange(101),
-            "solar_radiation_wm2": rng.choice([None, rng.uniform(0, 900)]), "latitude": latitude, "longitude": longitude,
+            "solar_radiation_wm2": rng.choice([None, rng.uniform(0, 900)]),
+            "latitude": latitude, "longitude": longitude,
         }  # fmt: skip
         weather.append(json.dumps(event).encode())
     workspace = make_workspace()

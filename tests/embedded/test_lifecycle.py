@@ -227,3 +227,25 @@ def test_a_source_table_stays_in_few_pieces(workspace: Workspace) -> None:
     [[listed]] = workspace.rows(f"SELECT count(*) FROM featurectl.pieces WHERE relation = '{SOLAR}'")
     assert listed <= 6
     assert len(pieces) <= 30
+
+
+def test_a_migration_that_changes_rows_refreshes_what_reads_them(copied: Workspace) -> None:
+    copied.apply()
+    copied.publish(SOLAR, [EVENT % (12, 5)])
+    weather = b'{"timestamp": "2024-06-01T12:00:00Z", "temperature_c": 20, "cloud_cover_pct": 1,'
+    copied.publish(WEATHER, [weather + b' "solar_radiation_wm2": 2, "latitude": 1.5, "longitude": 2.5}'])
+    copied.refresh()
+    temperature = "SELECT temperature_c FROM features_enriched"
+    assert copied.rows(temperature) == [(None,)]
+    moved = "UPDATE regions SET latitude = 1.5, longitude = 2.5 WHERE region = 'DE';\n"
+    (copied.settings.project_dir / "migrations/0003_moved.sql").write_text(moved)
+    assert copied.apply().built == ()
+    assert copied.rows(temperature) == [(20,)]
+
+
+def test_a_table_that_views_read_is_not_dropped(copied: Workspace) -> None:
+    copied.apply()
+    (copied.settings.project_dir / "migrations/0003_drop.sql").write_text("DROP TABLE regions;\n")
+    with pytest.raises(FeaturectlError, match="weather_hourly_v1 read it"):
+        copied.apply()
+    assert copied.rows("SELECT count(*) FROM regions WHERE region = 'DE'") == [(1,)]

@@ -11,6 +11,7 @@ from featurectl.engines.base import Capabilities, Result, State
 from featurectl.engines.embedded.connect import connect, duckdb_errors, text_literal
 from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.ledger import Ledger, read_positions, read_schema, read_state
+from featurectl.engines.embedded.moment import EmbeddedMoment
 from featurectl.engines.embedded.pieces import Pieces
 from featurectl.engines.embedded.sandbox import EmbeddedSandbox
 from featurectl.engines.embedded.snapshot import publish, published_generation, reading
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from featurectl.engines.base import Writer
+    from featurectl.engines.base import Moment, Writer
     from featurectl.log import EventLog
     from featurectl.project import Project
     from featurectl.settings import Settings
@@ -111,6 +112,14 @@ class EmbeddedEngine:
     def sandbox(self, project: Project) -> EmbeddedSandbox:
         """A database in memory."""
         return EmbeddedSandbox(project, self._settings)
+
+    @contextmanager
+    def moment(self, folder: Path) -> Iterator[Moment]:
+        """The newest snapshot, whose pieces stay as long as it is open."""
+        with reading(self._home, self._settings) as con:
+            if con is None:
+                raise _nothing_applied()
+            yield EmbeddedMoment(con, self._home, folder)
 
     def has_news(self) -> bool:
         """Compare the log's ends with the offsets in the newest snapshot."""

@@ -27,6 +27,7 @@ from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
+from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -68,13 +69,17 @@ class EmbeddedWriter:
             return self._ledger.state()
 
     def migrate(self, migration: Migration) -> None:
-        """Run a migration and record it in one transaction. Statements about users mean nothing here."""
-        with duckdb_errors(f"{migration.file}"), self._committed():
-            for statement in migration.statements:
-                self._run(statement)
+        """Run a migration and record it in one transaction, with the views above tables whose rows it changed.
+
+        Statements about users mean nothing here.
+        """
+        with duckdb_errors(f"{migration.file}"), self._committed() as generation:
+            changed = {name for statement in migration.statements if (name := self._run(statement)) is not None}
             run = MigrationRun(migration.number, migration.name, migration.checksum, datetime.now(UTC))
             self._ledger.add_migration(run)
-        self._schema = None
+            self._schema = None
+            new_pieces: dict[str, list[Piece]] = {}
+            self._list(new_pieces, self._recompute(changed, new_pieces, _silent), generation)
 
     def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
         """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
@@ -184,8 +189,8 @@ class EmbeddedWriter:
         self, changed: set[str], new_pieces: dict[str, list[Piece]], say: Callable[[str], None]
     ) -> list[Refreshed]:
         done = []
-        for name in changed:
-            self._pieces.show(name, new_pieces[name])
+        for name, pieces in new_pieces.items():
+            self._pieces.show(name, pieces)
             self._shown.add(name)
         schema = self._known_schema()
         for version in self._ledger.state().versions:  # in the order they were built: inputs come first
@@ -208,15 +213,18 @@ class EmbeddedWriter:
         offsets: Mapping[tuple[str, str, int], int],
         refreshed: Sequence[Refreshed],
     ) -> None:
-        now = datetime.now(UTC)
         with self._committed() as generation:
-            for relation, pieces in new_pieces.items():
-                self._pieces.replace(relation, pieces, generation)
+            self._list(new_pieces, refreshed, generation)
             for (table, topic, partition), offset in offsets.items():
                 self._ledger.set_offset(table, topic, partition, offset)
-            for part in refreshed:
-                view, _, number = part.name.rpartition("_v")
-                self._ledger.set_rows(view, int(number), part.rows, now)
+
+    def _list(self, new_pieces: Mapping[str, list[Piece]], refreshed: Sequence[Refreshed], generation: int) -> None:
+        now = datetime.now(UTC)
+        for relation, pieces in new_pieces.items():
+            self._pieces.replace(relation, pieces, generation)
+        for part in refreshed:
+            view, _, number = part.name.rpartition("_v")
+            self._ledger.set_rows(view, int(number), part.rows, now)
 
     def _known_schema(self) -> Schema:
         if self._schema is None:
@@ -231,7 +239,8 @@ class EmbeddedWriter:
                     self._pieces.show(relation, pieces)
                 self._shown.add(relation)
 
-    def _run(self, statement: Statement) -> None:
+    def _run(self, statement: Statement) -> str | None:
+        """Run a statement; returns the table whose rows or columns it changed."""
         from featurectl.dialect import AlterTable, CreateSourceTable, CreateTable, Dml, DropTable
 
         if isinstance(statement, CreateSourceTable):
@@ -239,13 +248,24 @@ class EmbeddedWriter:
             self._ledger.add_source_table(statement.name, statement.topic, columns)
             empty = self._pieces.write(statement.name, empty_query(columns))
             self._pieces.replace(statement.name, [empty], self._ledger.generation())
-            return
+            return None
+        if isinstance(statement, DropTable):
+            self._refuse_if_read(statement.name)
+            self._ledger.drop_table(statement.name)
         if isinstance(statement, CreateTable | AlterTable | DropTable | Dml):  # the rest is about a server's users
             self._con.execute(statement.duckdb_sql)
         if isinstance(statement, CreateTable):
             self._ledger.add_table(statement.name)
-        if isinstance(statement, DropTable):
-            self._ledger.drop_table(statement.name)
+        if isinstance(statement, Dml):
+            return statement.table
+        return statement.name if isinstance(statement, AlterTable) else None
+
+    def _refuse_if_read(self, table: str) -> None:
+        readers = [v.name for v in self._ledger.state().versions if table in v.inputs.values()]
+        if readers:
+            raise EngineError(
+                f"the table {table} cannot be dropped: {', '.join(readers)} read it", hint="drop the views first"
+            )
 
     @contextmanager
     def _committed(self) -> Iterator[int]:
