@@ -1,0 +1,96 @@
+-- aggregates and their types
+CREATE TABLE t (id INT, k VARCHAR, ts TIMESTAMPTZ, i INT, b BIGINT, d DOUBLE PRECISION, n NUMERIC, ok BOOLEAN);
+INSERT INTO t VALUES
+  (0, 'b', '2024-02-15 15:15:00+00:00'::timestamptz, 1, null, -2.25, 1.25, true),
+  (1, null, '2024-02-15 00:30:00+00:00'::timestamptz, -3, null, null, null, null),
+  (2, 'b', '2024-02-28 00:00:00+00:00'::timestamptz, null, null, 1.5, null, true),
+  (3, 'b', '2024-02-01 18:15:59.5+00:00'::timestamptz, 2, null, -2.25, 1.25, true),
+  (4, 'a', '2024-02-28 11:30:00+00:00'::timestamptz, 2, 10000000000, -2.25, 1.25, null),
+  (5, 'a', '2024-02-15 20:00:59.5+00:00'::timestamptz, -3, null, 0.1, 1.25, false),
+  (6, 'a', '2024-02-01 13:15:59.5+00:00'::timestamptz, 2, 5, -2.25, 3.5, false),
+  (7, 'b', '2024-03-15 01:00:59.5+00:00'::timestamptz, null, null, -2.25, 3.5, null),
+  (8, 'a', '2024-02-15 23:30:59.5+00:00'::timestamptz, 1, null, 1.5, 3.5, null),
+  (9, 'b', '2024-02-28 00:00:00+00:00'::timestamptz, 7, 5, 0.1, null, true),
+  (10, null, '2024-03-01 23:00:00+00:00'::timestamptz, -3, 10000000000, 1.5, null, null),
+  (11, 'a', '2024-02-01 12:59:59.5+00:00'::timestamptz, 1, null, 0.1, 1.25, true),
+  (12, null, '2024-03-15 05:30:59.5+00:00'::timestamptz, 2, 10000000000, 0.1, 1.25, true),
+  (13, 'b', '2024-02-28 07:59:59.5+00:00'::timestamptz, 1, null, 0.1, 1.25, null),
+  (14, null, '2024-03-28 02:00:59.5+00:00'::timestamptz, 2, 5, -2.25, 1.25, false),
+  (15, null, '2024-03-28 01:15:00+00:00'::timestamptz, -3, 5, -2.25, 1.25, null),
+  (16, 'b', '2024-03-15 17:30:59.5+00:00'::timestamptz, -3, 10000000000, 1.5, 3.5, false),
+  (17, 'b', '2024-02-01 23:30:59.5+00:00'::timestamptz, 2, 5, null, 3.5, null),
+  (18, 'b', '2024-03-15 22:30:00+00:00'::timestamptz, 1, null, 0.1, 3.5, null),
+  (19, 'a', '2024-02-15 11:15:00+00:00'::timestamptz, null, null, null, 1.25, true),
+  (20, 'a', '2024-03-15 06:00:00+00:00'::timestamptz, 1, 5, -2.25, null, false),
+  (21, 'b', '2024-03-01 01:30:00+00:00'::timestamptz, 2, 5, -2.25, 3.5, false),
+  (22, 'a', '2024-03-15 22:15:00+00:00'::timestamptz, 7, 10000000000, 0.1, null, true),
+  (23, 'a', '2024-02-15 14:00:59.5+00:00'::timestamptz, 7, 5, 1.5, 1.25, null),
+  (24, null, '2024-02-15 08:30:59.5+00:00'::timestamptz, -3, 10000000000, 1.5, 3.5, null),
+  (25, null, '2024-03-01 16:30:59.5+00:00'::timestamptz, -3, 10000000000, 1.5, 1.25, true),
+  (26, null, '2024-03-01 07:15:59.5+00:00'::timestamptz, null, 10000000000, -2.25, null, false),
+  (27, 'a', '2024-02-28 02:30:59.5+00:00'::timestamptz, -3, 5, 0.1, 3.5, null),
+  (28, null, '2024-02-01 07:30:59.5+00:00'::timestamptz, 7, 5, -2.25, 3.5, false),
+  (29, null, null, 2, 10000000000, 1.5, null, true),
+  (30, null, '2024-02-01 16:59:59.5+00:00'::timestamptz, 7, 5, 0.1, 1.25, false),
+  (31, null, '2024-03-15 01:00:59.5+00:00'::timestamptz, null, 5, 0.1, 3.5, false),
+  (32, 'b', '2024-03-28 17:59:59.5+00:00'::timestamptz, 7, null, 0.1, 3.5, null),
+  (33, 'a', '2024-02-01 03:00:59.5+00:00'::timestamptz, -3, null, 0.1, 3.5, false),
+  (34, 'a', '2024-02-28 03:15:59.5+00:00'::timestamptz, -3, null, 1.5, 3.5, true),
+  (35, 'a', '2024-02-28 02:59:00+00:00'::timestamptz, 2, null, null, 3.5, false),
+  (36, null, '2024-03-28 08:59:59.5+00:00'::timestamptz, 2, 5, -2.25, null, true),
+  (37, 'b', '2024-03-28 20:15:59.5+00:00'::timestamptz, null, 5, 1.5, 1.25, false),
+  (38, 'a', '2024-03-28 09:59:00+00:00'::timestamptz, 1, 5, null, 3.5, false),
+  (39, null, '2024-02-28 00:00:00+00:00'::timestamptz, null, 5, 0.1, null, false),
+  (40, 'b', '2024-02-28 08:59:00+00:00'::timestamptz, 1, 10000000000, 1.5, 3.5, true),
+  (41, null, '2024-03-15 05:15:59.5+00:00'::timestamptz, 2, 5, -2.25, 1.25, false),
+  (42, null, '2024-03-15 08:00:00+00:00'::timestamptz, 1, 10000000000, null, null, true),
+  (43, 'a', '2024-02-28 00:00:00+00:00'::timestamptz, -3, 5, -2.25, null, false),
+  (44, 'b', '2024-03-15 06:59:59.5+00:00'::timestamptz, null, null, 1.5, 3.5, true),
+  (45, 'b', '2024-03-01 04:30:00+00:00'::timestamptz, 2, null, -2.25, 3.5, true),
+  (46, 'b', '2024-03-15 02:00:00+00:00'::timestamptz, -3, 10000000000, 1.5, null, null),
+  (47, 'b', '2024-02-01 20:15:00+00:00'::timestamptz, 7, null, null, 3.5, false),
+  (48, null, '2024-03-15 10:30:00+00:00'::timestamptz, -3, null, 1.5, null, null),
+  (49, 'a', '2024-03-01 13:59:00+00:00'::timestamptz, -3, 5, 0.1, null, true),
+  (50, null, '2024-03-01 02:00:00+00:00'::timestamptz, -3, null, 0.1, null, null),
+  (51, null, '2024-02-01 15:30:59.5+00:00'::timestamptz, -3, 10000000000, null, null, true),
+  (52, null, '2024-02-01 11:30:00+00:00'::timestamptz, null, 5, 1.5, 3.5, true),
+  (53, null, '2024-02-28 00:00:00+00:00'::timestamptz, 7, 10000000000, 0.1, 1.25, null),
+  (54, 'b', '2024-02-15 01:59:00+00:00'::timestamptz, 7, null, 1.5, 1.25, false),
+  (55, 'b', '2024-02-28 05:00:59.5+00:00'::timestamptz, 1, 5, null, 1.25, null),
+  (56, 'a', '2024-02-01 18:15:59.5+00:00'::timestamptz, 2, null, null, 1.25, false),
+  (57, null, null, 2, 5, 1.5, 3.5, true),
+  (58, 'a', '2024-02-28 04:00:59.5+00:00'::timestamptz, 2, null, 0.1, 3.5, true),
+  (59, 'a', '2024-03-28 20:30:59.5+00:00'::timestamptz, null, null, null, null, true);
+
+-- query: 1
+select k, count(*) as c, count(i) as ci, sum(i) as s, sum(b) as sb, sum(d) as sd, sum(n) as sn, avg(i) as ai, avg(b) as ab, avg(d) as ad, avg(n) as an, min(i) as mi, max(ts) as mt, min(k) as mk, bool_and(ok) as ba, bool_or(ok) as bo, count(distinct i) as cd, sum(distinct i) as sdi from t group by k;
+
+-- query: 2
+select k, stddev_samp(d) as a, stddev_pop(i) as b, var_samp(d) as c, var_pop(i) as e, stddev_samp(n) as f from t group by k;
+
+-- query: 3
+select k, sum(i) filter (where ok) as s, count(*) filter (where d > 0) as c, avg(d) filter (where ok is null) as a from t group by k;
+
+-- query: 4
+select string_agg(k, ',' order by id) as x, array_agg(i order by id) as y, array_agg(i order by i desc, id) as z from t;
+
+-- query: 5
+select k, i, count(*) as c from t group by 1, 2 having count(*) > 1;
+
+-- query: 6
+select k, sum(i) + 1 as x, sum(i) / count(*) as y, sum(i) / 0 as z, avg(i) * 2 as w, round(avg(n), 2) as r, round(avg(i), 3) as r2, max(i) - min(i) as m, sum(n)/2 as h from t group by k;
+
+-- query: 7
+select count(*) as c, sum(i) as s, max(d) as m from t where id < 0;
+
+-- query: 8
+select k, i % 2 as par, count(*) as c from t group by k, i % 2;
+
+-- query: 9
+select sum(x.s) as total from (select k, sum(b) as s from t group by k) x;
+
+-- query: 10
+select k, count(*) as c from t group by k order by c desc;
+
+-- query: 11
+select a.k, a.m, b.m as bm from (select k, max(i) as m from t group by k) a join (select k, max(id) as m from t group by k) b on a.k = b.k;
