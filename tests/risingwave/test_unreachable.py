@@ -34,9 +34,7 @@ def silent_port() -> Iterator[int]:
 
 
 def test_nobody_listens(settings: Settings) -> None:
-    with pytest.raises(
-        EngineError, match=r"cannot connect to RisingWave at \S+:1: Connection refused"
-    ) as caught:
+    with pytest.raises(EngineError, match=r"cannot connect to RisingWave at \S+:1: Connection refused") as caught:
         Session(settings, "apply")
     assert "RISINGWAVE_HOST" in (caught.value.hint or "")
 
