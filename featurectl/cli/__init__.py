@@ -22,6 +22,7 @@ _COMMANDS = {
     "query": ("featurectl.cli.reading:query", "Read features by SQL, read only."),
     "rejected": ("featurectl.cli.reading:rejected", "List the messages that a topic's contract refused, and why."),
     "status": ("featurectl.cli.reading:status", "Show what is live, how many rows, how fresh."),
+    "verify": ("featurectl.cli.checking:verify", "Recompute views from the raw events and compare."),
     "list": ("featurectl.cli.reading:list_views", "List the project's views and tables."),
     "describe": ("featurectl.cli.reading:describe", "Show a view's columns and what they mean."),
     "test": ("featurectl.cli.running:test", "Run the unit tests of views."),

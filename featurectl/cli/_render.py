@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["print_rows"]
+__all__ = ["plain", "print_rows"]
 
 _WIDEST = 60
 _NULL = "NULL"
@@ -36,7 +36,7 @@ def _print_json(columns: Sequence[str], batches: Iterable[Sequence[Sequence[Any]
     lead = "[\n"
     for batch in batches:
         for row in batch:
-            values = {name: _plain(value) for name, value in zip(columns, row, strict=True)}
+            values = {name: plain(value) for name, value in zip(columns, row, strict=True)}
             click.echo(f"{lead}  {json.dumps(values, ensure_ascii=False)}", nl=False)
             lead = ",\n"
     click.echo("\n]" if lead != "[\n" else "[]")
@@ -85,11 +85,11 @@ def _text(value: Any) -> Any:
 
 
 def _flat(value: Any) -> Any:
-    plain = _plain(value)
-    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (dict, list)) else plain
+    flat = plain(value)
+    return json.dumps(flat, ensure_ascii=False) if isinstance(flat, (dict, list)) else flat
 
 
-def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
+def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
     """A value as JSON can hold it."""
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
@@ -102,9 +102,9 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _bytes(bytes(value))
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

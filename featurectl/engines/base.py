@@ -20,6 +20,7 @@ __all__ = [
     "Engine",
     "Ingested",
     "MigrationRun",
+    "Moment",
     "RefreshReport",
     "Refreshed",
     "Release",
@@ -271,6 +272,22 @@ class Sandbox(Protocol):
         ...
 
 
+class Moment(Protocol):
+    """What an engine stores and serves, all of one moment, for DuckDB to read."""
+
+    state: State
+    # Each source table's columns by role: data, partition, offset, timestamp, key.
+    source_tables: Mapping[str, Mapping[str, str]]
+
+    def columns(self, relation: str) -> Mapping[str, str]:
+        """The columns of a table or public view, with the dialect's types. Raises EngineError if it is gone."""
+        ...
+
+    def scan(self, relation: str) -> str:
+        """DuckDB's FROM item with the rows of a table or public view. Raises EngineError if it is gone."""
+        ...
+
+
 class Engine(Protocol):
     """Where versions and public views live."""
 
@@ -295,6 +312,13 @@ class Engine(Protocol):
 
     def sandbox(self, project: Project) -> Sandbox:
         """A throw-away place for the unit tests of a project's views."""
+        ...
+
+    def moment(self, folder: Path) -> AbstractContextManager[Moment]:
+        """Hold one moment for as long as it takes; rows that have to be copied go to the folder.
+
+        Raises UsageError where nothing was ever applied.
+        """
         ...
 
     def has_news(self) -> bool:

@@ -91,6 +91,10 @@ class EventLog(Protocol):
         """A writer to the topic, which is created if it does not exist. Raises LogError."""
         ...
 
+    def begin_offsets(self, topic: str) -> dict[int, int]:
+        """Per partition the first offset that the log still holds; empty if the topic does not exist."""
+        ...
+
     def end_offsets(self, topic: str) -> dict[int, int]:
         """Per partition the offset that the next event will get; empty if the topic does not exist."""
         ...

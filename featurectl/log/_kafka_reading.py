@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from featurectl.log._kafka_client import KafkaClient
 
-__all__ = ["MAX_CHUNK_VALUE_BYTES", "KafkaSpan", "chunks", "end_offsets", "partitions_of", "records", "spans"]
+__all__ = [
+    "MAX_CHUNK_VALUE_BYTES",
+    "KafkaSpan",
+    "begin_offsets",
+    "chunks",
+    "end_offsets",
+    "partitions_of",
+    "records",
+    "spans",
+]
 
 # In base64 with its key a line stays under the 32 MiB that the embedded engine reads as one line.
 MAX_CHUNK_VALUE_BYTES = 16 << 20
@@ -58,6 +67,12 @@ def partitions_of(client: KafkaClient, topic: str) -> list[int] | None:
         raise library.KafkaException(found.error)
 
     return client.ask(f"find topic {topic}", question)
+
+
+def begin_offsets(client: KafkaClient, topic: str) -> dict[int, int]:
+    """Per partition the first offset that is still there; empty if the topic does not exist."""
+    found = partitions_of(client, topic) or []
+    return {partition: _watermarks(client, topic, partition)[0] for partition in found}
 
 
 def end_offsets(client: KafkaClient, topic: str) -> dict[int, int]:

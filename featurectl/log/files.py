@@ -58,6 +58,12 @@ class FileLog:
         """A writer to the topic, which is created if it does not exist. Raises LogError."""
         return FileWriter(topic, self._folder(topic), self._options)
 
+    def begin_offsets(self, topic: str) -> dict[int, int]:
+        """The first offset that is still there, by partition 0; empty if the topic does not exist."""
+        folder = self._folder(topic)
+        segments = list_segments(folder)
+        return {0: segments[0].first_offset if segments else 0} if folder.is_dir() else {}
+
     def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset that the next event will get, by partition 0; empty if the topic does not exist."""
         folder = self._folder(topic)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from featurectl.log._kafka_client import KafkaClient, kafka_library
-from featurectl.log._kafka_reading import chunks, end_offsets, partitions_of, records, spans
+from featurectl.log._kafka_reading import begin_offsets, chunks, end_offsets, partitions_of, records, spans
 from featurectl.log._kafka_writing import MESSAGE_BYTES, KafkaWriter
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ class KafkaLog:
         if partitions_of(self._client, topic) is None:
             self._create(topic)
         return KafkaWriter(self._client, topic, self._settings.kafka_compression)
+
+    def begin_offsets(self, topic: str) -> dict[int, int]:
+        """Per partition the first offset that retention has left; empty if the topic does not exist."""
+        return begin_offsets(self._client, topic)
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """Per partition the offset that the next event will get; empty if the topic does not exist."""

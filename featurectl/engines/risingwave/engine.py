@@ -10,6 +10,7 @@ from featurectl.engines.risingwave.catalog import Catalog
 from featurectl.engines.risingwave.connection import Session
 from featurectl.engines.risingwave.ledger import Ledger
 from featurectl.engines.risingwave.lock import Lock
+from featurectl.engines.risingwave.moment import RisingWaveMoment
 from featurectl.engines.risingwave.reading import export, run_query
 from featurectl.engines.risingwave.sandbox import RisingWaveSandbox
 from featurectl.engines.risingwave.state import read_state
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from featurectl.engines.base import Writer
+    from featurectl.engines.base import Moment, Writer
     from featurectl.log import EventLog
     from featurectl.project import Project
     from featurectl.settings import Settings
@@ -70,6 +71,14 @@ class RisingWaveEngine:
     def sandbox(self, project: Project) -> RisingWaveSandbox:
         """A schema of its own on the server, dropped at the end."""
         return RisingWaveSandbox(project, self._settings)
+
+    @contextmanager
+    def moment(self, folder: Path) -> Iterator[Moment]:
+        """A read-only transaction, which RisingWave answers from one epoch of all tables and views."""
+        with self._session("verify") as session:
+            if not Ledger(session).exists():
+                raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
+            yield RisingWaveMoment(session, folder, self._settings)
 
     def has_news(self) -> bool:
         """Whether RisingWave, which takes events from the log as they come, is behind it now."""
