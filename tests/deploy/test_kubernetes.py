@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 
 import featurectl.cli
@@ -187,11 +187,12 @@ def test_commands_are_commands(overlay: list[Resource]) -> None:
     groups = {"featurectl": featurectl.cli.cli, "producers": producers.cli.cli}
     for pod in workloads(overlay).values():
         [container] = pod["containers"]
-        program, name, *words = [*container["command"], *container.get("args", [])]
+        words: list[str] = container["command"] + container.get("args", [])
+        program, name = words[:2]
         group = groups[program]
         command = group.get_command(group.make_context(program, ["--help"], resilient_parsing=True), name)
         assert command is not None
-        command.make_context(name, words)
+        command.make_context(name, words[2:])
 
 
 def test_the_job_tries_again_and_a_producer_is_alone(overlay: list[Resource]) -> None:
