@@ -23,6 +23,7 @@ _COMMANDS = {
     "rejected": ("featurectl.cli.reading:rejected", "List the messages that a topic's contract refused, and why."),
     "status": ("featurectl.cli.reading:status", "Show what is live, how many rows, how fresh."),
     "verify": ("featurectl.cli.checking:verify", "Recompute views from the raw events and compare."),
+    "doctor": ("featurectl.cli.checking:doctor", "Look at everything that the target needs."),
     "list": ("featurectl.cli.reading:list_views", "List the project's views and tables."),
     "describe": ("featurectl.cli.reading:describe", "Show a view's columns and what they mean."),
     "test": ("featurectl.cli.running:test", "Run the unit tests of views."),

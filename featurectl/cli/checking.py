@@ -9,6 +9,7 @@ import click
 
 from featurectl.cli._context import (
     end_progress,
+    output_option,
     progress_lines,
     select_option,
     settings_of,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from featurectl.engines.raw_parity import RawPartition, RawTable
     from featurectl.services.verifying import Verification, ViewParity
 
-__all__ = ["verify"]
+__all__ = ["doctor", "verify"]
 
 _VIEW_COLUMNS = ("view", "version", "rows", "recomputed", "missing", "extra", "rows that differ", "cells that differ")
 _SOURCE_COLUMNS = (
@@ -90,6 +91,33 @@ def verify(
     else:
         _print(result)
     return 0 if result.is_equal else 1
+
+
+@click.command()
+@output_option
+@click.pass_context
+def doctor(ctx: click.Context, output: str) -> int:
+    """Look at everything that the target needs: libraries, engine, disk, clock, topics. A line each: ok, warning or
+    error, with what to do. Writes nothing. Exit code 1 on an error.
+
+    \b
+    Example:
+      featurectl doctor --target risingwave
+    """
+    from featurectl.engines import open_engine
+    from featurectl.log import open_log
+    from featurectl.services.diagnosing import diagnose
+
+    settings = settings_of(ctx)
+    log = open_log(settings)
+    findings = list(diagnose(open_engine(settings, log), log, settings))
+    rows = [(f.check, f.level, f.message, f.remedy) for f in findings]
+    if output == "table":
+        for check, level, message, remedy in rows:
+            click.echo(f"{level:<8} {check}: {message}{f' ({remedy})' if remedy else ''}")
+    else:
+        print_rows(("check", "level", "message", "remedy"), [rows], output)
+    return 1 if any(f.level == "error" for f in findings) else 0
 
 
 def _selected(ctx: click.Context, select: tuple[str, ...]) -> list[str]:

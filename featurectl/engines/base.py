@@ -18,6 +18,7 @@ __all__ = [
     "BackfillChunk",
     "Capabilities",
     "Engine",
+    "Finding",
     "Ingested",
     "MigrationRun",
     "Moment",
@@ -272,6 +273,16 @@ class Sandbox(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One line of `doctor`. `level`: ok, warning or error; `remedy` says what to do about it."""
+
+    check: str
+    level: str
+    message: str
+    remedy: str | None = None
+
+
 class Moment(Protocol):
     """What an engine stores and serves, all of one moment, for DuckDB to read."""
 
@@ -319,6 +330,10 @@ class Engine(Protocol):
 
         Raises UsageError where nothing was ever applied.
         """
+        ...
+
+    def diagnose(self) -> Iterator[Finding]:
+        """What may keep the engine from working. Raises EngineError where it cannot be reached at all."""
         ...
 
     def has_news(self) -> bool:

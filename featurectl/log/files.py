@@ -52,6 +52,8 @@ class FileLog:
             names = [path.name for path in self._root.iterdir() if path.is_dir()]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise LogError(f"cannot list topics: {self._root}: {error.strerror}") from error
         return sorted(filter(is_topic_name, names))
 
     def writer(self, topic: str) -> FileWriter:

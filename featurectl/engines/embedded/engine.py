@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Capabilities, Result, State
 from featurectl.engines.embedded.connect import connect, duckdb_errors, text_literal
+from featurectl.engines.embedded.diagnosing import diagnose
 from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.ledger import Ledger, read_positions, read_schema, read_state
 from featurectl.engines.embedded.moment import EmbeddedMoment
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from featurectl.engines.base import Moment, Writer
+    from featurectl.engines.base import Finding, Moment, Writer
     from featurectl.log import EventLog
     from featurectl.project import Project
     from featurectl.settings import Settings
@@ -120,6 +121,10 @@ class EmbeddedEngine:
             if con is None:
                 raise _nothing_applied()
             yield EmbeddedMoment(con, self._home, folder)
+
+    def diagnose(self) -> Iterator[Finding]:
+        """The home and what is in it."""
+        return diagnose(self._home, self._settings)
 
     def has_news(self) -> bool:
         """Compare the log's ends with the offsets in the newest snapshot."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Home"]
+__all__ = ["Home", "holder"]
 
 _POLL_SECONDS = 0.05
 
@@ -91,7 +91,7 @@ class Home:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     raise EngineBusy(
-                        f"another process is writing: {_holder(handle)}",
+                        f"another process is writing: {holder(handle)}",
                         hint="wait until it is done, or stop it; reading is possible all the while",
                     ) from None
                 time.sleep(_POLL_SECONDS)
@@ -99,9 +99,10 @@ class Home:
                 return
 
 
-def _holder(handle: int) -> str:
+def holder(handle: int) -> str:
+    """Who holds the lock, in words."""
     try:
-        holder = json.loads(os.pread(handle, 4096, 0))
-        return f"featurectl {holder['command']} (process {holder['pid']}) since {holder['since']}"
+        who = json.loads(os.pread(handle, 4096, 0))
+        return f"featurectl {who['command']} (process {who['pid']}) since {who['since']}"
     except (ValueError, KeyError, TypeError):
         return "it has just begun"

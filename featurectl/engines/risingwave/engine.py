@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from featurectl.engines.base import Capabilities, Result, State
+from featurectl.engines.base import Capabilities, Finding, Result, State
+from featurectl.engines.embedded.diagnosing import disk
 from featurectl.engines.risingwave.catalog import Catalog
 from featurectl.engines.risingwave.connection import Session
+from featurectl.engines.risingwave.diagnosing import diagnose
 from featurectl.engines.risingwave.ledger import Ledger
 from featurectl.engines.risingwave.lock import Lock
 from featurectl.engines.risingwave.moment import RisingWaveMoment
@@ -79,6 +81,15 @@ class RisingWaveEngine:
             if not Ledger(session).exists():
                 raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
             yield RisingWaveMoment(session, folder, self._settings)
+
+    def diagnose(self) -> Iterator[Finding]:
+        """The server, and this machine's disk: `verify` and `export` copy rows there."""
+        with self._session("doctor") as session:
+            yield Finding(
+                "risingwave", "ok", f"{self._settings.risingwave_host}:{self._settings.risingwave_port} answers"
+            )
+            yield from diagnose(session)
+        yield disk(self._settings.home_dir)
 
     def has_news(self) -> bool:
         """Whether RisingWave, which takes events from the log as they come, is behind it now."""
