@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from featurectl.dialect._output import call, quoted, sql
+from featurectl.dialect._output import quoted, sql
 from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, Type, duckdb_type, rw_type
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def cast(ctx: Context, node: exp.Expression) -> Typed:
         return interval(ctx, exp.Interval(this=node.this))
     if to == "bytea" and isinstance(node.this, exp.Literal):
         return _bytes(ctx, node), "bytea"
+    excerpt = "" if ctx.in_view else " ".join(node.sql(dialect="risingwave").split())
     value, of = ctx(node.this)
     if value.meta.get("whole") and to in INTEGERS:  # a field of a time: there is nothing to round
         return sql(f"CAST({{0}} AS {duckdb_type(to)})", value.expressions[0]), to
@@ -94,15 +95,8 @@ def cast(ctx: Context, node: exp.Expression) -> Typed:
         return sql(f"CAST(NULL AS {duckdb_type(to)})"), to
     if of == to or (of == "unknown" and to == "varchar"):
         return value, to
-    return _checked(ctx, node, value, _template(ctx, node, of, to).replace("{to}", duckdb_type(to))), to
-
-
-def _checked(ctx: Context, node: exp.Expression, value: exp.Expression, template: str) -> exp.Expression:
-    result = sql(template, value)
-    if ctx.in_view:
-        return result
-    excerpt = " ".join(node.sql(dialect="risingwave").split())
-    return call("rw_checked", value, result, sql(quoted(f"{excerpt} failed")))
+    result = sql(_template(ctx, node, of, to).replace("{to}", duckdb_type(to)), value)
+    return ctx.or_fail(value, result, excerpt), to
 
 
 def _template(ctx: Context, node: exp.Expression, of: Type, to: str) -> str:
@@ -164,7 +158,7 @@ def interval_parts(ctx: Context, node: exp.Expression) -> dict[str, int]:
         name = piece[2].lower() if piece else ""
         kind, size = _UNITS.get(name, _UNITS.get(name.removesuffix("s"), ("", 0)))
         if piece is None or not kind:
-            raise ctx.unsupported(node, f"the interval {node.this.name!r}", "write INTERVAL '1 hour'")
+            raise ctx.unsupported(node, f"the interval {text.strip()!r}", "write INTERVAL '1 hour'")
         parts[kind] += int(piece[1]) * size
         text = text[piece.end() :]
     return parts

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from featurectl.dialect._grammar import line_of
-from featurectl.dialect._output import call
+from featurectl.dialect._output import call, quoted, sql
 from featurectl.errors import ProjectError, UnsupportedOnEngine
 
 if TYPE_CHECKING:
@@ -104,6 +104,10 @@ class Context:
     def guarded(self, node: exp.Expression) -> exp.Expression:
         """In a view an expression that fails is NULL, and the ones around it go on."""
         return call("TRY", node) if self.in_view else node
+
+    def or_fail(self, value: exp.Expression, result: exp.Expression, what: str) -> exp.Expression:
+        """Outside a view a NULL that came of a value is an error."""
+        return result if self.in_view else call("rw_checked", value, result, sql(quoted(f"{what} failed")))
 
     def unsupported(self, node: exp.Expression, construct: str, hint: str | None = None) -> UnsupportedOnEngine:
         """The error for what cannot be translated with the same meaning."""

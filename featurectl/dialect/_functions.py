@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._json import jsonb_typeof
-from featurectl.dialect._output import call, quoted, sql
+from featurectl.dialect._output import call, sql
 from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
 from featurectl.dialect._times import date_trunc
 from featurectl.dialect._types import is_kind, unify
@@ -186,8 +186,8 @@ def _by_table(ctx: Context, node: exp.Expression, name: str, arguments: list[exp
     signature = select_signature(ctx, node, FUNCTIONS, name, types)
     parts = [part for part, _ in typed]
     result = sql(signature.template, *parts)
-    if signature.raises and not ctx.in_view:
-        result = call("rw_checked", parts[0], result, sql(quoted(f"{name} failed")))
+    if signature.raises:
+        return ctx.or_fail(parts[0], result, name), result_type(signature, types)
     return result, result_type(signature, types)
 
 
@@ -244,7 +244,8 @@ def _decode(ctx: Context, node: exp.Expression) -> Typed:
     template = _DECODE.get(ctx.constant(kind, "an encoding"))
     if template is None:
         raise ctx.unsupported(node, f"decode from {kind.name}")
-    return ctx.guarded(sql(template, ctx.sql(data))), "bytea"
+    text = ctx.sql(data)
+    return ctx.or_fail(text, sql(template, text), "decode"), "bytea"
 
 
 def _now(ctx: Context, node: exp.Expression) -> Typed:

@@ -15,6 +15,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.risingwave import RisingWaveParser
 from sqlglot.tokenizer_core import TokenType
 
+from featurectl.dialect._split import without_comments
 from featurectl.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -61,18 +62,28 @@ def parse_one(sql: str, *, file: str | None, first_line: int) -> exp.Expression:
         ProjectError: a syntax error, none or several statements; with file and line.
     """
     try:
-        statements = [tree for tree in Grammar().parse(sql) if tree is not None]
+        statements = _parse(sql)
     except ParseError as error:
         detail = error.errors[0] if error.errors else {}
         line = first_line + (detail.get("line") or 1) - 1
-        reason = _reason(detail)
-        raise ProjectError(f"SQL syntax error: {reason}", file=file, line=line) from error
+        raise ProjectError(f"SQL syntax error: {_reason(detail)}", file=file, line=line) from error
     except TokenError as error:
         raise ProjectError(f"SQL syntax error: {error}", file=file, line=first_line) from error
     if len(statements) != 1:
         raise ProjectError(f"one statement expected, {len(statements)} found", file=file, line=first_line)
     tree: Any = statements[0]
     return tree  # type: ignore[no-any-return]
+
+
+def _parse(sql: str) -> list[Any]:
+    """The statements. A comment inside GROUP BY hides it from sqlglot: then they are read without comments."""
+    try:
+        return [tree for tree in Grammar().parse(sql) if tree is not None]
+    except ParseError:
+        bare = without_comments(sql)
+        if bare == sql:
+            raise
+        return [tree for tree in Grammar().parse(bare) if tree is not None]
 
 
 def _reason(detail: Any) -> str:

@@ -74,13 +74,23 @@ def _shape_of(ctx: Context, node: exp.Expression) -> _Shape | None:
         return None
     if call.name != "hop" or call.size == call.slide or any(item.is_star for item in node.expressions):
         return None
+    if any(isinstance(part, exp.Query) for part in node.walk() if part is not node):
+        return None
+    alias = first.this.alias or call.input.name
+    _unqualify(node, alias)
     grouped = [_by_ordinal(node, key) for key in group.expressions]
     keys = [key for key in grouped if not _is_bound(key)]
-    alias = first.this.alias or call.input.name
     parts = [*node.expressions, *(node.args[name] for name in ("having", "order") if node.args.get(name))]
     aggregates = _distinct([found for part in parts for found in _aggregates(part)])
     shape = _Shape(call, first.this, alias, keys, aggregates)
     return shape if len(keys) < len(grouped) and _is_covered(node, shape, parts) else None
+
+
+def _unqualify(node: exp.Expression, alias: str) -> None:
+    """There is one relation, so `h.k` and `k` are the same key."""
+    for column in node.find_all(exp.Column):
+        if column.text("table") == alias:
+            column.set("table", None)
 
 
 def _by_ordinal(node: exp.Expression, key: exp.Expression) -> exp.Expression:

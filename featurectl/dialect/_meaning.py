@@ -150,7 +150,7 @@ class _Form:
         known = ["table", names.get(self.name_of(node)), columns]
         if isinstance(node.this, exp.Identifier) and not node.text("db") and node.name in ctes:
             return [*known, ctes[node.name]]
-        if isinstance(node.this, exp.Anonymous):
+        if isinstance(node.this, exp.Anonymous) and node.this.expressions:
             target, *rest = node.this.expressions
             inner = ctes.get(target.name) if isinstance(target, exp.Column) else None
             source = inner or self(target, ctes, {})

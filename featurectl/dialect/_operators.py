@@ -25,6 +25,9 @@ def _logic(ctx: Context, node: exp.Expression) -> Typed:
             node.set(name, ctx.sql(node.args[name]))
     if isinstance(node, exp.Not) and isinstance(node.this, exp.Not):
         return node.this.this, "boolean"
+    if isinstance(node, exp.Not) and isinstance(node.this, exp.In) and node.this.args.get("query"):
+        # RisingWave's NOT IN (SELECT …) is an anti join: a NULL matches nothing, so its row stays
+        return sql("(NOT coalesce({0}, false))", node.this), "boolean"
     return node, "boolean"
 
 

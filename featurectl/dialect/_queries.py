@@ -61,6 +61,8 @@ def _with(ctx: Context, node: exp.Expression) -> Context:
 
 def _select(ctx: Context, node: exp.Expression) -> Result:
     ctx.check(node, _SELECT)
+    if not node.expressions:
+        raise ctx.wrong(node, "SELECT without a column")
     ctx = _with(ctx, node)
     mark_latest(node)
     windows = hop_as_frame(ctx, node)

@@ -7,6 +7,7 @@ the recorded rows are held against a real RisingWave too, and with FEATURECTL_UP
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -61,13 +62,13 @@ SAME = [values for values in ALL if values.name != "deviations"]
 DEVIATIONS = next(values for values in ALL if values.name == "deviations")
 
 
-def plain(value: Any) -> Any:  # noqa: PLR0911 - one line for each type
+def plain(value: Any) -> Any:
     """A value as JSON can keep it; numbers to ten digits, whatever type holds them."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float | Decimal):
         number = float(f"{float(value):.10g}")
-        return str(number) if number != number or number in (float("inf"), float("-inf")) else number
+        return number if math.isfinite(number) else str(number)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
     if isinstance(value, memoryview | bytes):

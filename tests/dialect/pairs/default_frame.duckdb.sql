@@ -1,0 +1,8 @@
+SELECT
+  region,
+  sum(mw) OVER (
+    PARTITION BY region
+    ORDER BY ts NULLS LAST
+    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+  ) AS total
+FROM events

@@ -1,0 +1,1 @@
+SELECT region, sum(mw) OVER (PARTITION BY region ORDER BY ts) AS total FROM events

@@ -1,0 +1,3 @@
+SELECT region, mw
+FROM (SELECT region, mw, row_number() OVER (PARTITION BY region ORDER BY mw) AS rn FROM events) AS r
+WHERE rn = 1
