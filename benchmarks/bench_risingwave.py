@@ -397,10 +397,8 @@ def main() -> None:
             cursor.execute("SELECT version()")
             [version] = cursor.fetchone()
         print("$", "python", *sys.argv)
-        built_how = f", {options.build}" if options.build else ""
-        print(
-            f"{version.split(' ')[1].partition('-')[2]}{built_how}; Kafka {KAFKA_VERSION if kafka.ours else 'as given'}; {machine()}"
-        )
+        server = ", ".join(filter(None, [version.split(" ")[1].partition("-")[2], options.build]))
+        print(f"{server}; Kafka {KAFKA_VERSION if kafka.ours else 'as given'}; {machine()}")
         run(options, dsn, kafka.dsn)
         print(f"load average at the end (1, 5, 15 min): {' '.join(f'{load:.1f}' for load in os.getloadavg())}")
 
