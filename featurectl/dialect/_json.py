@@ -49,11 +49,19 @@ def _access(ctx: Context, node: exp.Expression) -> Typed:
     result = "varchar" if as_text else "jsonb"
     name = _constant_key(node)
     if name is not None:
-        return sql(f"rw_field{suffix}({{0}}, {quoted(name)}, {quoted(_path(name))})", document), result
+        return _once(document, f"rw_field{suffix}({{0}}, {quoted(name)}, {quoted(_path(name))})"), result
     part, kind = ctx(node.expression)
     if kind in ("int", "smallint"):
-        return sql(f"rw_element{suffix}({{0}}, {{1}})", document, part), result
+        return _once(document, f"rw_element{suffix}({{0}}, {{1}})", part), result
     raise ctx.unsupported(node, "-> with a key that is not a constant", "write the key as a literal")
+
+
+def _once(document: exp.Expression, template: str, *parts: exp.Expression) -> exp.Expression:
+    """A macro that names the document several times; one that is computed is bound to a name first."""
+    if isinstance(document, exp.Column):
+        return sql(template, document, *parts)
+    inner = template.replace("{0}", "rw_document")
+    return sql(f"list_transform([{{0}}], lambda rw_document: {inner})[1]", document, *parts)
 
 
 def _piece(_: Context, node: exp.Expression) -> Typed:

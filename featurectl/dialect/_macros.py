@@ -62,12 +62,11 @@ _DEFINITIONS = {
     # the first character tells the type; before it there may be blanks
     "rw_text_typeof(t)": (
         "CASE ascii(t) WHEN 34 THEN 'string' WHEN 123 THEN 'object' WHEN 91 THEN 'array' WHEN 110 THEN 'null' "
-        "WHEN 116 THEN 'boolean' WHEN 102 THEN 'boolean' ELSE CASE WHEN t IS NOT NULL THEN 'number' END END"
+        "WHEN 116 THEN 'boolean' WHEN 102 THEN 'boolean' "
+        + " ".join(f"WHEN {ord(char)} THEN 'number'" for char in "-0123456789")
+        + " END"
     ),
-    "rw_jsonb_typeof(j)": (
-        "rw_text_typeof(CASE WHEN ascii(CAST(j AS VARCHAR)) <= 32 THEN ltrim(CAST(j AS VARCHAR), chr(32) || chr(9) "
-        "|| chr(10) || chr(13)) ELSE CAST(j AS VARCHAR) END)"
-    ),
+    "rw_jsonb_typeof(j)": "rw_text_typeof(ltrim(CAST(j AS VARCHAR), chr(32) || chr(9) || chr(10) || chr(13)))",
     "rw_jsonb_number(j)": ("CASE WHEN rw_jsonb_typeof(j) = 'number' THEN TRY_CAST(CAST(j AS VARCHAR) AS DOUBLE) END"),
     "rw_jsonb_boolean(j)": "CASE CAST(j AS VARCHAR) WHEN 'true' THEN true WHEN 'false' THEN false END",
     "rw_jsonb_array_length(j)": ("CASE WHEN json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS INTEGER) END"),
@@ -88,7 +87,9 @@ _DEFINITIONS = {
         "CAST(len(json_keys(j)) + 1 - list_position(list_reverse(json_keys(j)), k) AS BIGINT)) END"
     ),
     "rw_field(j, k, p)": "CASE WHEN rw_maybe_twice(j, k) THEN rw_last_field(j, k) ELSE json_extract(j, p) END",
-    "rw_field_text(j, k, p)": ("rw_text_of(CAST(rw_field(j, k, p) AS VARCHAR))"),
+    "rw_field_text(j, k, p)": (
+        "list_transform([CAST(rw_field(j, k, p) AS VARCHAR)], lambda rw_t: rw_text_of(rw_t))[1]"
+    ),
     "rw_piece(p, j, k, path)": "CASE WHEN p IS NULL THEN rw_field(j, k, path) ELSE p END",
     "rw_piece_typeof(p, j, k, path)": (
         "CASE WHEN p IS NULL THEN CASE json_type(rw_field(j, k, path)) WHEN 'NULL' THEN 'null' END "
@@ -96,7 +97,7 @@ _DEFINITIONS = {
     ),
     "rw_piece_text(p)": "rw_text_of(CAST(p AS VARCHAR))",
     "rw_element(j, i)": "json_extract(j, CASE WHEN i < 0 THEN '$[#' || i || ']' ELSE '$[' || i || ']' END)",
-    "rw_element_text(j, i)": "rw_text_of(CAST(rw_element(j, i) AS VARCHAR))",
+    "rw_element_text(j, i)": ("list_transform([CAST(rw_element(j, i) AS VARCHAR)], lambda rw_t: rw_text_of(rw_t))[1]"),
     "rw_substr_from(t, start)": "substr(t, greatest(start, 1))",
     "rw_substr(t, start, length)": (
         "CASE WHEN length >= 0 THEN substr(t, greatest(start, 1), greatest(length + least(start - 1, 0), 0)) END"
