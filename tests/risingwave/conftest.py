@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import uuid
-from contextlib import closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,32 +10,38 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.risingwave.project import SmallProject
-
-
-@pytest.fixture(scope="session")
-def risingwave_database(risingwave_dsn: str) -> Iterator[Callable[[], str]]:
-    """A factory: the DSN of a new empty database with quick barriers, dropped with all in it at the end."""
-    import psycopg2
-    from psycopg2.extensions import make_dsn
-
-    with closing(psycopg2.connect(risingwave_dsn)) as connection:
-        connection.autocommit = True
-        cursor = connection.cursor()
-        made: list[str] = []
-
-        def make() -> str:
-            made.append(f"test_{uuid.uuid4().hex[:12]}")
-            cursor.execute(f"CREATE DATABASE {made[-1]} WITH barrier_interval_ms = 200")
-            return make_dsn(risingwave_dsn, dbname=made[-1])
-
-        yield make
-        for name in made:
-            cursor.execute(f"DROP DATABASE {name}")
+    from tests.risingwave.workspace import ServerWorkspace
 
 
 @pytest.fixture
-def small_project(tmp_path: Path, risingwave_database: Callable[[], str]) -> SmallProject:
+def small_project(tmp_path: Path, risingwave_dsn: str) -> Iterator[SmallProject]:
     """A small project and a database of its own; nothing is applied."""
+    from tests.risingwave.databases import database
     from tests.risingwave.project import SmallProject
 
-    return SmallProject(tmp_path / "project", risingwave_database())
+    with database(risingwave_dsn) as dsn:
+        yield SmallProject(tmp_path / "project", dsn)
+
+
+@pytest.fixture(scope="module")
+def risingwave_workspace(
+    tmp_path_factory: pytest.TempPathFactory,
+    risingwave_dsn: str,
+    kafka_dsn: str,
+    kafka_topic: Callable[..., str],
+) -> Iterator[Callable[..., ServerWorkspace]]:
+    """A factory: this repository's project with a database and topics of three partitions of its own, applied or not."""
+    from tests.risingwave.databases import database
+    from tests.risingwave.workspace import ServerWorkspace
+
+    with ExitStack() as stack:
+
+        def make(*, applied: bool = True) -> ServerWorkspace:
+            topics = {"solar": kafka_topic(partitions=3), "weather": kafka_topic(partitions=3)}
+            dsn = stack.enter_context(database(risingwave_dsn))
+            made = ServerWorkspace(tmp_path_factory.mktemp("server"), dsn, kafka_dsn, topics)
+            if applied:
+                made.apply()
+            return made
+
+        yield make
