@@ -35,6 +35,8 @@ def query(ctx: click.Context, sql: str | None, output: str, out: Path | None) ->
     if output.endswith(".parquet"):
         out, output = Path(output), "parquet"
     if output == "parquet" or out is not None:
+        if output in ("json", "csv"):
+            raise UsageError(f"--out writes Parquet, not {output}", hint=f"redirect it: --output {output} > {out}")
         if out is None:
             raise UsageError("Parquet needs a file to go to", hint="add --out FILE.parquet")
         rows = engine.export(sql or default_query(engine.inspect()), out)

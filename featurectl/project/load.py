@@ -151,6 +151,9 @@ def _metadata_error(error: ValidationError, rendered: Rendered, block: str, firs
 def _check_columns(file: str, metadata: ViewMetadata, analysis: ViewAnalysis) -> None:
     if analysis.columns is None:
         return
+    twice = next((c for c in analysis.columns if analysis.columns.count(c) > 1), None)
+    if twice is not None:
+        raise ProjectError(f"the query gives the column {twice!r} twice", file=file, hint="name one of them with AS")
     named = [*metadata.entity, *([metadata.event_time] if metadata.event_time else [])]
     for column in named:
         if column not in analysis.columns:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from featurectl.errors import CheckFailed, EngineBusy, FeaturectlError, MigrationChanged, ProjectError, UsageError
+from featurectl.errors import (
+    CheckFailed,
+    EngineBusy,
+    EngineError,
+    FeaturectlError,
+    MigrationChanged,
+    ProjectError,
+    UsageError,
+)
 from featurectl.services import planning
 from featurectl.services.reading import rejected, status
 from tests.workspace import ROOT, SOLAR, WEATHER, Workspace
@@ -249,3 +257,34 @@ def test_a_table_that_views_read_is_not_dropped(copied: Workspace) -> None:
     with pytest.raises(FeaturectlError, match="weather_hourly_v1 read it"):
         copied.apply()
     assert copied.rows("SELECT count(*) FROM regions WHERE region = 'DE'") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["'{0}'", '"{0}"', "read_csv('{0}')", "duckdb_settings()", "nobody.regions"])
+def test_a_query_reads_relations_and_no_files(workspace: Workspace, tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a,b\n1,2\n")
+    with pytest.raises(FeaturectlError) as caught:
+        workspace.rows(f"SELECT * FROM {name.format(secret)}")
+    assert not isinstance(caught.value, EngineError), "it reached DuckDB"
+
+
+def test_a_home_that_was_moved_says_so_and_apply_mends_it(tmp_path: Path) -> None:
+    first = Workspace(tmp_path / "home")
+    first.apply()
+    first.publish(SOLAR, [EVENT % (1, 7)])
+    first.refresh()
+    shutil.move(tmp_path / "home", tmp_path / "moved")
+    moved = Workspace(tmp_path / "moved")
+    with pytest.raises(FeaturectlError, match="moved or copied"):
+        moved.features()
+    assert moved.apply().plan.is_empty
+    assert len(moved.features()) == 1
+
+
+def test_a_second_apply_is_refused_at_once(workspace: Workspace) -> None:
+    with (
+        workspace.engine.write("apply", timedelta(0)),
+        pytest.raises(EngineBusy, match="featurectl apply"),
+        workspace.engine.write("apply", timedelta(hours=1)),
+    ):
+        raise AssertionError

@@ -11,11 +11,11 @@ from featurectl.engines.base import Capabilities, Result, State
 from featurectl.engines.embedded.connect import connect, duckdb_errors, text_literal
 from featurectl.engines.embedded.diagnosing import diagnose
 from featurectl.engines.embedded.home import Home
-from featurectl.engines.embedded.ledger import Ledger, read_positions, read_schema, read_state
+from featurectl.engines.embedded.ledger import LEDGER_TABLES, Ledger, read_positions, read_schema, read_state
 from featurectl.engines.embedded.moment import EmbeddedMoment
 from featurectl.engines.embedded.pieces import Pieces
 from featurectl.engines.embedded.sandbox import EmbeddedSandbox
-from featurectl.engines.embedded.snapshot import publish, published_generation, reading
+from featurectl.engines.embedded.snapshot import publish, published_generation, reading, was_moved
 from featurectl.engines.embedded.writer import EmbeddedWriter
 from featurectl.errors import EngineError, UsageError
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedEngine"]
 
 _BATCH = 10_000
+_LEDGER = frozenset(f"featurectl.{table}" for table in LEDGER_TABLES)
 
 
 class EmbeddedEngine:
@@ -73,7 +74,7 @@ class EmbeddedEngine:
             for statement in MACROS:
                 con.execute(statement.replace("MACRO ", "TEMP MACRO ", 1))
             pieces.sweep_orphans()
-            if published_generation(self._home) != ledger.generation():
+            if published_generation(self._home) != ledger.generation() or was_moved(self._home):
                 publish(con, self._home, ledger, pieces, MACROS)
         return EmbeddedWriter(con, self._home, ledger, pieces, self._log)
 
@@ -144,7 +145,7 @@ def _translate(con: duckdb.DuckDBPyConnection, sql: str) -> str:
     with duckdb_errors("cannot read the ledger"):
         schema = read_schema(con)
     for name in query.references:
-        if name not in schema and "." not in name:
+        if name not in schema and name not in _LEDGER:  # a file name in quotes, too, is no relation here
             near = difflib.get_close_matches(name, schema, 1)
             hint = f"did you mean {near[0]}?" if near else "featurectl status lists what there is"
             raise UsageError(f"there is no view or table {name!r}", hint=hint)

@@ -75,7 +75,7 @@ class Home:
         except OSError as error:
             raise EngineError(f"cannot write to {self.root}: {error.strerror}") from error
         try:
-            self._take(handle, wait)
+            self._take(handle, command, wait)
             holder = {"pid": os.getpid(), "command": command, "since": datetime.now(UTC).isoformat("T", "seconds")}
             os.ftruncate(handle, 0)
             os.pwrite(handle, json.dumps(holder).encode(), 0)
@@ -83,13 +83,14 @@ class Home:
         finally:
             os.close(handle)
 
-    def _take(self, handle: int, wait: timedelta) -> None:
+    def _take(self, handle: int, command: str, wait: timedelta) -> None:
         deadline = time.monotonic() + wait.total_seconds()
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() >= deadline:
+                # A second apply is not to follow the first unasked; a refresh in hand is worth waiting for.
+                if time.monotonic() >= deadline or command == "apply" == _read(handle).get("command"):
                     raise EngineBusy(
                         f"another process is writing: {holder(handle)}",
                         hint="wait until it is done, or stop it; reading is possible all the while",
@@ -101,8 +102,15 @@ class Home:
 
 def holder(handle: int) -> str:
     """Who holds the lock, in words."""
-    try:
-        who = json.loads(os.pread(handle, 4096, 0))
-        return f"featurectl {who['command']} (process {who['pid']}) since {who['since']}"
-    except (ValueError, KeyError, TypeError):
+    who = _read(handle)
+    if not {"command", "pid", "since"} <= set(who):
         return "it has just begun"
+    return f"featurectl {who['command']} (process {who['pid']}) since {who['since']}"
+
+
+def _read(handle: int) -> dict[str, object]:
+    try:
+        found = json.loads(os.pread(handle, 4096, 0))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

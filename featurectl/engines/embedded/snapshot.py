@@ -33,11 +33,13 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.pieces import Pieces
     from featurectl.settings import Settings
 
-__all__ = ["oldest_in_use", "open_snapshot", "publish", "published_generation", "reading"]
+__all__ = ["oldest_in_use", "open_snapshot", "publish", "published_generation", "reading", "was_moved"]
 
 # A reader that has followed the link but not yet opened the file is covered by this much time.
 _GRACE_SECONDS = 5.0
 _TRIES = 20
+# A snapshot names its pieces by their full path: where the home was when it was published.
+_WHERE = "home.txt"
 _open_here: dict[Path, int] = {}
 _probes: dict[Path, int] = {}
 
@@ -62,6 +64,7 @@ def publish(
     unfinished.chmod(0o444)
     target = home.snapshots / f"{generation:010d}.duckdb"
     unfinished.replace(target)
+    (home.snapshots / _WHERE).write_text(str(home.root), encoding="utf-8")
     link = home.scratch / "features.duckdb"
     link.unlink(missing_ok=True)
     link.symlink_to(target.relative_to(home.root))
@@ -98,6 +101,14 @@ def published_generation(home: Home) -> int | None:
         return None
 
 
+def was_moved(home: Home) -> bool:
+    """Whether the home lay elsewhere when its snapshot was published: moved, or a copy."""
+    try:
+        return (home.snapshots / _WHERE).read_text(encoding="utf-8") != str(home.root)
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def reading(home: Home, settings: Settings) -> Iterator[duckdb.DuckDBPyConnection | None]:
     """A read-only connection to the newest snapshot; None where there is none yet. Raises EngineError."""
@@ -115,6 +126,10 @@ def reading(home: Home, settings: Settings) -> Iterator[duckdb.DuckDBPyConnectio
 
 def open_snapshot(home: Home, settings: Settings) -> tuple[duckdb.DuckDBPyConnection, Path] | None:
     """Open the newest snapshot. The connection may be held for any time: no writer waits for it."""
+    if was_moved(home):
+        raise EngineError(
+            f"{home.root} was moved or copied, and its snapshot still reads the old place", hint="run: featurectl apply"
+        )
     for attempt in range(_TRIES):
         generation = published_generation(home)
         if generation is None:
