@@ -30,7 +30,7 @@ def risingwave_workspace(
     kafka_dsn: str,
     kafka_topic: Callable[..., str],
 ) -> Iterator[Callable[..., ServerWorkspace]]:
-    """A factory: this repository's project with a database and topics of three partitions of its own, applied or not."""
+    """A factory: this repository's project with a database and topics of three partitions of its own."""
     from tests.risingwave.databases import database
     from tests.risingwave.workspace import ServerWorkspace
 
