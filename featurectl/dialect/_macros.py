@@ -72,7 +72,10 @@ _DEFINITIONS = {
         + " ".join(f"WHEN {ord(char)} THEN 'number'" for char in "-0123456789")
         + " END"
     ),
-    "rw_jsonb_typeof(j)": "rw_text_typeof(ltrim(CAST(j AS VARCHAR), chr(32) || chr(9) || chr(10) || chr(13)))",
+    "rw_jsonb_typeof(j)": (
+        "CASE WHEN ascii(CAST(j AS VARCHAR)) > 32 THEN rw_text_typeof(CAST(j AS VARCHAR)) "
+        "ELSE rw_text_typeof(ltrim(CAST(j AS VARCHAR), chr(32) || chr(9) || chr(10) || chr(13))) END"
+    ),
     "rw_jsonb_number(j)": ("CASE WHEN rw_jsonb_typeof(j) = 'number' THEN TRY_CAST(CAST(j AS VARCHAR) AS DOUBLE) END"),
     "rw_jsonb_boolean(j)": "CASE CAST(j AS VARCHAR) WHEN 'true' THEN true WHEN 'false' THEN false END",
     "rw_jsonb_array_length(j)": ("CASE WHEN json_type(j) = 'ARRAY' THEN CAST(json_array_length(j) AS INTEGER) END"),
