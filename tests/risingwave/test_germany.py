@@ -32,15 +32,21 @@ __all__ = [
 ]
 
 
+LIVE = 2_000  # events that come when the views are there already
+
+
 @pytest.fixture(scope="module")
-def germany(risingwave_workspace: Callable[[], ServerWorkspace], shared_data: Callable[[str], Path]) -> ServerWorkspace:
+def germany(
+    risingwave_workspace: Callable[..., ServerWorkspace], shared_data: Callable[[str], Path]
+) -> ServerWorkspace:
     rng = random.Random(2019)
     messages = _messages(shared_data("germany/time_series_60min_DE_TSO_2019.csv.gz"))
     messages += rng.sample(messages, len(messages) // 20)
     rng.shuffle(messages)
-    workspace = risingwave_workspace()
-    third = len(messages) // 3
-    for batch in (messages[:third], messages[third : 2 * third], messages[2 * third :]):
+    workspace = risingwave_workspace(applied=False)
+    workspace.publish(SOLAR, messages[:-LIVE])
+    workspace.apply()
+    for batch in (messages[-LIVE : -LIVE // 2], messages[-LIVE // 2 :]):
         workspace.publish(SOLAR, batch)
         workspace.refresh()
     return workspace
