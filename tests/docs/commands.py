@@ -19,7 +19,10 @@ Made from the commands' own `--help`. Exit codes everywhere: 0 done, 1 failed, 2
 def render() -> str:
     parts = [HEAD]
     for program, group in (("featurectl", featurectl), ("producers", producers)):
-        context = click.Context(group, info_name=program, terminal_width=100, max_content_width=100)
+        names = ["-h", "--help"]
+        context = click.Context(
+            group, None, program, None, terminal_width=100, max_content_width=100, help_option_names=names
+        )
         parts.append(f"## {program}\n\n```text\n{group.get_help(context)}\n```\n")
         for name in group.list_commands(context):
             command = group.get_command(context, name)

@@ -31,7 +31,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def applied(template: Path, tmp_path: Path) -> Workspace:
     shutil.copytree(template, tmp_path / "home", symlinks=True)
-    return Workspace(tmp_path / "home")
+    copied = Workspace(tmp_path / "home")
+    copied.apply()  # nothing to do but a snapshot of the new place
+    return copied
 
 
 def findings(workspace: Workspace) -> dict[str, Finding]:

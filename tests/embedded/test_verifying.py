@@ -57,7 +57,9 @@ def template(make_workspace: Callable[[], Workspace]) -> Path:
 def filled(template: Path, tmp_path: Path) -> Workspace:
     """A copy to inject faults into."""
     shutil.copytree(template, tmp_path / "home", symlinks=True)
-    return Workspace(tmp_path / "home")
+    copied = Workspace(tmp_path / "home")
+    copied.apply()  # nothing to do but a snapshot of the new place
+    return copied
 
 
 def verified(workspace: Workspace, *views: str) -> Verification:

@@ -48,6 +48,7 @@ def connect(path: Path | None, settings: Settings, home: Home, *, read_only: boo
         # Settings come after the opening: two connections of one process to one file must open it alike, and a
         # notebook that also opens a snapshot by itself does so without any.
         con = duckdb.connect(str(path or ":memory:"), read_only=read_only)
+        con.execute("LOAD icu")  # it is linked in; asked for by TimeZone alone, it was once not found in time
         con.execute("SET TimeZone = 'UTC'")
         con.execute("SET preserve_insertion_order = false")
         con.execute(f"SET memory_limit = {text_literal(settings.memory_limit)}")

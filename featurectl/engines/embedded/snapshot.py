@@ -105,7 +105,7 @@ def was_moved(home: Home) -> bool:
     """Whether the home lay elsewhere when its snapshot was published: moved, or a copy."""
     try:
         return (home.snapshots / _WHERE).read_text(encoding="utf-8") != str(home.root)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
