@@ -31,7 +31,8 @@ def migrate(settings: Settings, mark: str, ledger: Ledger, migration: Migration)
 
     A statement in the middle that fails leaves those before it: they are in the journal, and the next call goes on
     with the mended statement. One that was under way when the process was killed runs again: an INSERT into a table
-    without a primary key may then have its rows twice. Raises MigrationChanged if one that ran was edited since, EngineError with the line.
+    without a primary key may then have its rows twice. Raises MigrationChanged if one that ran was edited since,
+    EngineError with the line.
     """
     session = Session(settings, "apply")  # of its own: a migration may SET what must not leak
     session.mark = mark
