@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from featurectl.project.model import FeatureView, Migration, Project
 
 __all__ = [
+    "Attempt",
     "BackfillChunk",
     "Capabilities",
     "Engine",
+    "Environment",
     "Finding",
     "Ingested",
     "MigrationRun",
     "Moment",
+    "Outsider",
+    "Pin",
     "RefreshReport",
     "Refreshed",
     "Release",
@@ -94,7 +98,10 @@ class SourceState:
 
 @dataclass(frozen=True)
 class Release:
-    """One apply that changed something."""
+    """One change of what the public names show. `command`: apply, rollback or promote.
+
+    `back_to` is the release to which a rollback went back, `environment` the one that was promoted.
+    """
 
     number: int
     plan_id: str
@@ -103,6 +110,70 @@ class Release:
     git_commit: str | None
     seconds: float
     live: Mapping[str, int]
+    command: str = "apply"
+    back_to: int | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What somebody began that is no release: it failed, was killed, or changed no public name of production.
+
+    `outcome`: "under way" until it ends, then "done", "failed" or "interrupted"; `detail` says where and why.
+    """
+
+    number: int
+    command: str
+    plan_id: str
+    started_at: datetime
+    who: str
+    git_commit: str | None
+    environment: str | None = None
+    outcome: str = "under way"
+    detail: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A consumer, such as `model:churn`, that relies on one version of a view. The fingerprint is what it means."""
+
+    consumer: str
+    view: str
+    number: int
+    fingerprint: str
+    pinned_at: datetime
+    who: str
+
+    @property
+    def version(self) -> str:
+        """The version's name, such as `features_enriched_v3`."""
+        return f"{self.view}_v{self.number}"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A preview: a schema of public views on versions that it shares with production and with other environments.
+
+    `based_on` is production's release when the environment was applied, 0 before the first.
+    """
+
+    name: str
+    live: Mapping[str, int]
+    plan_id: str
+    applied_at: datetime
+    who: str
+    git_commit: str | None
+    based_on: int
+
+
+@dataclass(frozen=True)
+class Outsider:
+    """Somebody else's relation, such as a sink, that reads one of ours: a version, a public view, or an old one."""
+
+    name: str
+    kind: str
+    reads: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +187,10 @@ class State:
     sources: tuple[SourceState, ...] = ()
     releases: tuple[Release, ...] = ()
     generation: int = 0
+    pins: tuple[Pin, ...] = ()
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
+    outsiders: tuple[Outsider, ...] = ()
 
     def version(self, view: str, number: int) -> Version | None:
         """A version by view and number, if it stands."""

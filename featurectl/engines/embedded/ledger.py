@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import BackfillChunk, MigrationRun, Release, SourceState, State, Version
+from featurectl.engines.documents import attempt_of, environment_of, pin_of
 from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
 
 if TYPE_CHECKING:
@@ -45,11 +46,16 @@ CREATE TABLE IF NOT EXISTS featurectl.tables (name VARCHAR PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS featurectl.backfills (
   producer VARCHAR, origin VARCHAR, scope VARCHAR, range_start TIMESTAMPTZ, range_end TIMESTAMPTZ,
   published BIGINT, rejected BIGINT, done_at TIMESTAMPTZ);
+ALTER TABLE featurectl.releases ADD COLUMN IF NOT EXISTS command VARCHAR DEFAULT 'apply';
+ALTER TABLE featurectl.releases ADD COLUMN IF NOT EXISTS back_to INTEGER;
+ALTER TABLE featurectl.releases ADD COLUMN IF NOT EXISTS environment VARCHAR;
+CREATE TABLE IF NOT EXISTS featurectl.documents (
+  kind VARCHAR, key VARCHAR, content VARCHAR, PRIMARY KEY (kind, key));
 """
 
 LEDGER_TABLES = (
     "meta", "migrations", "versions", "numbers", "live", "releases", "offsets", "pieces", "source_tables",
-    "tables", "backfills",
+    "tables", "backfills", "documents",
 )  # fmt: skip
 
 
@@ -154,12 +160,28 @@ class Ledger:
     def add_release(self, release: Release) -> None:
         """An apply that changed something is complete."""
         self._con.execute(
-            "INSERT INTO featurectl.releases VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO featurectl.releases (number, plan_id, finished_at, who, git_commit, seconds, live, command,"
+            " back_to, environment) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 release.number, release.plan_id, release.finished_at, release.who, release.git_commit,
-                release.seconds, json.dumps(dict(release.live)),
+                release.seconds, json.dumps(dict(release.live)), release.command, release.back_to,
+                release.environment,
             ],
         )  # fmt: skip
+
+    def put(self, kind: str, key: str, content: Mapping[str, Any]) -> None:
+        """Keep a document, over the one of the same kind and key."""
+        self._con.execute(
+            "INSERT OR REPLACE INTO featurectl.documents VALUES (?, ?, ?)", [kind, key, json.dumps(dict(content))]
+        )
+
+    def remove(self, kind: str, key: str) -> None:
+        """Forget a document."""
+        self._con.execute("DELETE FROM featurectl.documents WHERE kind = ? AND key = ?", [kind, key])
+
+    def remove_version(self, view: str, number: int) -> None:
+        """A version was dropped; its number stays used."""
+        self._con.execute("DELETE FROM featurectl.versions WHERE view = ? AND number = ?", [view, number])
 
     def offsets(self, source_table: str) -> dict[int, int]:
         """Per partition the offset of the first event that is not in the source table."""
@@ -207,6 +229,9 @@ def read_schema(con: duckdb.DuckDBPyConnection) -> Schema:
 
 def read_state(con: duckdb.DuckDBPyConnection) -> State:
     """The ledger on any connection that has its tables: the writer's or a snapshot's."""
+    documents = _documents(con)
+    environments = map(environment_of, documents["environment"])
+    attempts = map(attempt_of, documents["attempt"])
     return State(
         migrations=tuple(_migrations(con)),
         versions=tuple(_versions(con)),
@@ -215,7 +240,31 @@ def read_state(con: duckdb.DuckDBPyConnection) -> State:
         sources=tuple(_sources(con)),
         releases=tuple(_releases(con)),
         generation=_one(con, "SELECT generation FROM featurectl.meta"),
+        pins=tuple(map(pin_of, documents["pin"])),
+        environments={environment.name: environment for environment in environments},
+        attempts=tuple(sorted(attempts, key=lambda attempt: attempt.number)),
     )
+
+
+def _documents(con: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
+    """Documents by kind, in the order of their keys."""
+    found: dict[str, list[dict[str, Any]]] = {"pin": [], "environment": [], "attempt": []}
+    if _has(con, "documents"):
+        for kind, content in con.execute(
+            "SELECT kind, content FROM featurectl.documents ORDER BY kind, key"
+        ).fetchall():
+            found.setdefault(kind, []).append(json.loads(content))
+    return found
+
+
+def _has(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None) -> bool:
+    """Whether the ledger has the table, and the column: a snapshot that an older featurectl published lacks some."""
+    rows = con.execute(
+        "SELECT 1 FROM duckdb_columns() WHERE schema_name = 'featurectl' AND table_name = ?"
+        " AND column_name = coalesce(?, column_name) AND database_name = current_database() LIMIT 1",
+        [table, column],
+    ).fetchall()
+    return bool(rows)
 
 
 def _migrations(con: duckdb.DuckDBPyConnection) -> Iterable[MigrationRun]:
@@ -257,12 +306,14 @@ def read_positions(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, dict[
 
 
 def _releases(con: duckdb.DuckDBPyConnection) -> Iterable[Release]:
+    newer = "command, back_to, environment" if _has(con, "releases", "command") else "'apply', NULL, NULL"
     rows = con.execute(
-        "SELECT number, plan_id, finished_at, who, git_commit, seconds, live FROM featurectl.releases ORDER BY 1"
+        f"SELECT number, plan_id, finished_at, who, git_commit, seconds, live, {newer} FROM featurectl.releases"
+        " ORDER BY 1"
     ).fetchall()
     return (
-        Release(number, plan_id, _utc(at), who, commit, seconds, json.loads(live))
-        for number, plan_id, at, who, commit, seconds, live in rows
+        Release(number, plan_id, _utc(at), who, commit, seconds, json.loads(live), *rest)
+        for number, plan_id, at, who, commit, seconds, live, *rest in rows
     )
 
 

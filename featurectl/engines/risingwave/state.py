@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import SourceState, State
+from featurectl.engines.documents import attempt_of, environment_of, pin_of
 from featurectl.engines.risingwave.ledger import migration_of, release_of, version_of
 from featurectl.engines.risingwave.migrating import positions_view
 
@@ -28,6 +29,9 @@ def read_state(session: Session, ledger: Ledger) -> State:
         sources=tuple(read_sources(session, entries)),
         releases=tuple(sorted(releases, key=lambda release: release.number)),
         generation=len(releases),
+        pins=tuple(map(pin_of, _of(entries, "pin").values())),
+        environments={name: environment_of(content) for name, content in _of(entries, "environment").items()},
+        attempts=tuple(sorted(map(attempt_of, _of(entries, "attempt").values()), key=lambda attempt: attempt.number)),
     )
 
 

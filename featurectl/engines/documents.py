@@ -1,0 +1,46 @@
+"""Pins, environments and attempts as JSON documents, in which both engines' ledgers keep them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from featurectl.engines.base import Attempt, Environment, Pin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["attempt_of", "document_of", "environment_of", "pin_of"]
+
+_TIMES = ("pinned_at", "applied_at", "started_at")
+
+
+def document_of(value: Pin | Environment | Attempt) -> dict[str, Any]:
+    """The value as plain JSON."""
+    return {name: part.isoformat() if name in _TIMES else part for name, part in asdict(value).items()}
+
+
+def pin_of(document: Mapping[str, Any]) -> Pin:
+    """The pin of a document."""
+    return Pin(**_values(Pin, document))
+
+
+def environment_of(document: Mapping[str, Any]) -> Environment:
+    """The environment of a document."""
+    return Environment(**_values(Environment, document))
+
+
+def attempt_of(document: Mapping[str, Any]) -> Attempt:
+    """The attempt of a document."""
+    return Attempt(**_values(Attempt, document))
+
+
+def _values(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the class knows of the document: a newer featurectl may have written more."""
+    known = {field.name for field in fields(kind)}
+    return {
+        name: datetime.fromisoformat(value).astimezone(UTC) if name in _TIMES else value
+        for name, value in document.items()
+        if name in known
+    }
