@@ -7,7 +7,7 @@ INCLUDE timestamp AS ingested_at
 WITH (
   connector = 'kafka',
   topic = '{{ topic("solar") }}',
-  properties.bootstrap.server = '{{ kafka_bootstrap_servers }}',
+  {{ kafka_properties() }},
   scan.startup.mode = 'earliest'
 ) FORMAT PLAIN ENCODE BYTES;
 
@@ -18,6 +18,6 @@ INCLUDE timestamp AS ingested_at
 WITH (
   connector = 'kafka',
   topic = '{{ topic("weather") }}',
-  properties.bootstrap.server = '{{ kafka_bootstrap_servers }}',
+  {{ kafka_properties() }},
   scan.startup.mode = 'earliest'
 ) FORMAT PLAIN ENCODE BYTES;

@@ -1,4 +1,4 @@
-"""What an event log is: topics of events with stable offsets. Files implement it, Kafka is next."""
+"""What an event log is: topics of events with stable offsets. Files implement it, and Kafka."""
 
 from __future__ import annotations
 
@@ -89,6 +89,10 @@ class EventLog(Protocol):
 
     def writer(self, topic: str) -> TopicWriter:
         """A writer to the topic, which is created if it does not exist. Raises LogError."""
+        ...
+
+    def ensure_topic(self, topic: str) -> bool:
+        """Make the topic as `writer` would, unless it exists; return whether it was made. Raises LogError."""
         ...
 
     def begin_offsets(self, topic: str) -> dict[int, int]:

@@ -60,6 +60,12 @@ class FileLog:
         """A writer to the topic, which is created if it does not exist. Raises LogError."""
         return FileWriter(topic, self._folder(topic), self._options)
 
+    def ensure_topic(self, topic: str) -> bool:
+        """Make the topic's folder, unless it is there. Raises LogError."""
+        is_new = not self._folder(topic).is_dir()
+        self.writer(topic).close()
+        return is_new
+
     def begin_offsets(self, topic: str) -> dict[int, int]:
         """The first offset that is still there, by partition 0; empty if the topic does not exist."""
         folder = self._folder(topic)

@@ -41,9 +41,15 @@ class KafkaLog:
 
     def writer(self, topic: str) -> KafkaWriter:
         """A writer to the topic, which is created with the configured partitions if it does not exist."""
-        if partitions_of(self._client, topic) is None:
-            self._create(topic)
+        self.ensure_topic(topic)
         return KafkaWriter(self._client, topic, self._settings.kafka_compression)
+
+    def ensure_topic(self, topic: str) -> bool:
+        """Create the topic with the configured partitions and replicas, unless it exists. Raises LogError."""
+        is_new = partitions_of(self._client, topic) is None
+        if is_new:
+            self._create(topic)
+        return is_new
 
     def begin_offsets(self, topic: str) -> dict[int, int]:
         """Per partition the first offset that retention has left; empty if the topic does not exist."""

@@ -1,18 +1,20 @@
 """Jinja renders a file of the project to SQL, and every line of the result knows the line it came from.
 
-Templates see the macros of `sql/macros/*.jinja`, `topic('name')`, `kafka_bootstrap_servers` and `vars`; they do
-not see the target: one rendered text serves every engine.
+Templates see the macros of `sql/macros/*.jinja`, `topic('name')`, `kafka_properties()`, `kafka_bootstrap_servers` and
+`vars`; they do not see the target: one rendered text serves every engine.
 """
 
 from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
 from featurectl.errors import ProjectError
+from featurectl.project.kafka_properties import kafka_properties
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +83,7 @@ class Renderer:
         self._env.globals.update(
             topic=settings.topic,
             kafka_bootstrap_servers=settings.engine_kafka_bootstrap_servers,
+            kafka_properties=partial(kafka_properties, settings),
             vars=settings.vars,
         )
         for path in sorted((root / "sql" / _MACROS).glob("*.jinja")):

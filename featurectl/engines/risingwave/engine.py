@@ -57,7 +57,7 @@ class RisingWaveEngine:
                 ledger.create()
             lock = Lock(session, command)
             with lock.held(wait):
-                yield RisingWaveWriter(self._settings, session, Catalog(session), ledger, lock)
+                yield RisingWaveWriter(self._settings, session, Catalog(session), ledger, lock, self._log)
 
     @contextmanager
     def query(self, sql: str) -> Iterator[Result]:

@@ -11,6 +11,7 @@ from featurectl.engines.risingwave.errors import DUPLICATE, NOT_FOUND, sql_state
 from featurectl.engines.risingwave.ledger import SCHEMA
 from featurectl.engines.risingwave.sql import quote
 from featurectl.errors import EngineError, MigrationChanged
+from featurectl.project.kafka_properties import with_secrets, without_secrets
 
 if TYPE_CHECKING:
     from featurectl.dialect import Statement
@@ -37,12 +38,12 @@ def migrate(settings: Settings, mark: str, ledger: Ledger, migration: Migration)
     session = Session(settings, "apply")  # of its own: a migration may SET what must not leak
     session.mark = mark
     try:
-        _run_all(session, ledger, migration)
+        _run_all(settings, session, ledger, migration)
     finally:
         session.close()
 
 
-def _run_all(session: Session, ledger: Ledger, migration: Migration) -> None:
+def _run_all(settings: Settings, session: Session, ledger: Ledger, migration: Migration) -> None:
     key = ("step", f"migrate {migration.number}")
     journal = ledger.read().get(key) or {"done": [], "begun": None}
     sums = [hashlib.sha256(statement.text.encode()).hexdigest() for statement in migration.statements]
@@ -57,20 +58,22 @@ def _run_all(session: Session, ledger: Ledger, migration: Migration) -> None:
         interrupted = journal["begun"] == sums[number]
         journal = {"done": sums[:number], "begun": sums[number]}
         ledger.write({key: journal})
-        _run(session, migration, migration.statements[number], interrupted=interrupted)
+        _run(settings, session, migration, migration.statements[number], interrupted=interrupted)
     for table in migration.source_tables:
         _count_positions(session, table.name, table.include["partition"], table.include["offset"])
     ledger.write({**_recorded(migration), key: None})
 
 
-def _run(session: Session, migration: Migration, statement: Statement, *, interrupted: bool) -> None:
+def _run(
+    settings: Settings, session: Session, migration: Migration, statement: Statement, *, interrupted: bool
+) -> None:
     line = migration.rendered.source_line(statement.line)
     try:
-        session.run(statement.text, f"{migration.file}:{line}")
+        session.run(with_secrets(statement.text, settings), f"{migration.file}:{line}")
     except EngineError as error:
         # It was begun before, by a process that was killed: then it may be that it ran.
         if not (interrupted and sql_state(error) in _ran_before(statement)):
-            raise
+            raise EngineError(without_secrets(error.message, settings), hint=error.hint) from error
     session.run("FLUSH", f"{migration.file}:{line}")
 
 

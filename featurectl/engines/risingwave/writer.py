@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from featurectl.engines.risingwave.connection import Session
     from featurectl.engines.risingwave.ledger import Entries, Ledger
     from featurectl.engines.risingwave.lock import Lock
+    from featurectl.log import EventLog
     from featurectl.project.model import FeatureView, Migration
     from featurectl.settings import Settings
 
@@ -35,8 +36,11 @@ __all__ = ["RisingWaveWriter"]
 class RisingWaveWriter:
     """Holds the session that holds the lock. Made by `RisingWaveEngine.write`."""
 
-    def __init__(self, settings: Settings, session: Session, catalog: Catalog, ledger: Ledger, lock: Lock) -> None:
+    def __init__(
+        self, settings: Settings, session: Session, catalog: Catalog, ledger: Ledger, lock: Lock, log: EventLog
+    ) -> None:
         self._settings = settings
+        self._log = log
         self._session = session
         self._ledger = ledger
         self._lock = lock
@@ -53,8 +57,13 @@ class RisingWaveWriter:
         return read_state(self._session, self._ledger)
 
     def migrate(self, migration: Migration) -> None:
-        """Run a migration's statements as they are written, and record it."""
+        """Run a migration's statements as they are written, and record it.
+
+        RisingWave reads only from topics that are there: those that are missing are made first.
+        """
         self._lock.require()
+        for table in migration.source_tables:
+            self._log.ensure_topic(table.topic)
         migrate(self._settings, self._session.mark, self._ledger, migration)
 
     def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:

@@ -6,6 +6,6 @@ INCLUDE timestamp AS ingested_at
 WITH (
   connector = 'kafka',
   topic = '{{ topic("clicks") }}',
-  properties.bootstrap.server = '{{ kafka_bootstrap_servers }}',
+  {{ kafka_properties() }},
   scan.startup.mode = 'earliest'
 ) FORMAT PLAIN ENCODE BYTES;
