@@ -14,7 +14,7 @@ from featurectl.errors import ProjectError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Piece", "split_statements", "without_comments"]
+__all__ = ["Comment", "Piece", "comments_in", "split_statements", "without_comments"]
 
 _TOKEN = re.compile(
     r"""
@@ -36,6 +36,15 @@ class Piece(NamedTuple):
     line: int
 
 
+class Comment(NamedTuple):
+    """A comment with its marks, and its line. `alone`: no code stands on that line before it."""
+
+    text: str
+    line: int
+    alone: bool
+    next_code_line: int
+
+
 def _end_of_comment(sql: str, start: int) -> int:
     """The end of a block comment; they nest."""
     depth = 0
@@ -46,8 +55,8 @@ def _end_of_comment(sql: str, start: int) -> int:
     return -1
 
 
-def _tokens(sql: str, file: str | None, first_line: int) -> Iterator[tuple[str, int, int]]:
-    """The kind, start and end of each token."""
+def tokens_of(sql: str, file: str | None, first_line: int) -> Iterator[tuple[str, int, int]]:
+    """The kind (comment, space, text, end, other), start and end of each token."""
     position = 0
     while position < len(sql):
         found = _TOKEN.match(sql, position)
@@ -71,7 +80,7 @@ def split_statements(sql: str, *, file: str | None = None, first_line: int = 1) 
     """
     pieces: list[Piece] = []
     start = stop = -1
-    for kind, begin, end in [*_tokens(sql, file, first_line), ("end", len(sql), len(sql))]:
+    for kind, begin, end in [*tokens_of(sql, file, first_line), ("end", len(sql), len(sql))]:
         if kind == "end":
             if start >= 0:
                 pieces.append(Piece(sql[start:stop], first_line + sql.count("\n", 0, start)))
@@ -85,7 +94,23 @@ def split_statements(sql: str, *, file: str | None = None, first_line: int = 1) 
 def without_comments(sql: str) -> str:
     """The same text with each comment as blanks; places and lines stay."""
     parts = []
-    for kind, begin, end in _tokens(sql, None, 1):
+    for kind, begin, end in tokens_of(sql, None, 1):
         text = sql[begin:end]
         parts.append(re.sub(r"[^\n]", " ", text) if kind == "comment" else text)
     return "".join(parts)
+
+
+def comments_in(sql: str) -> tuple[Comment, ...]:
+    """Every comment, with the line of the code that follows it (its own line where none follows)."""
+    found: list[Comment] = []
+    waiting: list[tuple[str, int, bool]] = []
+    code_line, line, last = 0, 1, 0
+    for kind, begin, end in tokens_of(sql, None, 1):
+        line, last = line + sql.count("\n", last, begin), begin
+        if kind == "comment":
+            waiting.append((sql[begin:end], line, code_line != line))
+        elif kind != "space":
+            found += [Comment(*comment, next_code_line=line) for comment in waiting]
+            waiting.clear()
+            code_line = line + sql.count("\n", begin, end)
+    return (*found, *(Comment(*comment, next_code_line=comment[1]) for comment in waiting))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurectl.errors import ProjectError
+from featurectl.project.cache import ContentCache, source_stamp
 from featurectl.project.model import SourceTable
 
 if TYPE_CHECKING:
@@ -85,11 +85,8 @@ class Analyser:
     """Analyses rendered files, remembering what it saw in `cache_file` (None: nowhere)."""
 
     def __init__(self, cache_file: Path | None) -> None:
-        self._file = cache_file
-        self._key = f"{normaliser()} {_source_stamp()}"
-        self._known = self._load()
-        self._used: dict[str, Any] = {}
-        self._dirty = False
+        stamp = source_stamp(Path(__file__).parent.parent / "dialect", Path(__file__))
+        self._cache = ContentCache(cache_file, f"{normaliser()} {stamp}")
 
     def view(self, rendered: Rendered) -> ViewAnalysis:
         """Analyse a view's query. Raises ProjectError."""
@@ -114,34 +111,11 @@ class Analyser:
 
     def save(self) -> None:
         """Write what was learnt. A cache that cannot be written costs time, never a failure."""
-        if self._file is None or not self._dirty:
-            return
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._file.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps({"key": self._key, "known": self._used}), encoding="utf-8")
-            temporary.replace(self._file)
-        except OSError:
-            return
+        self._cache.save()
 
     def _remember(self, kind: str, text: str, analyse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        key = hashlib.sha256(f"{kind}\0{text}".encode()).hexdigest()
-        if key not in self._known:
-            self._known[key] = json.loads(json.dumps(analyse()))
-            self._dirty = True
-        self._used[key] = self._known[key]
-        found: dict[str, Any] = self._known[key]
+        found: dict[str, Any] = self._cache.get(f"{kind}\0{text}", analyse)
         return found
-
-    def _load(self) -> dict[str, Any]:
-        if self._file is None:
-            return {}
-        try:
-            stored = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        known = stored.get("known") if isinstance(stored, dict) and stored.get("key") == self._key else None
-        return known if isinstance(known, dict) else {}
 
 
 def _plain_yaml(rendered: Rendered, block: str, first_line: int) -> Any:
@@ -176,13 +150,6 @@ def _hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _source_stamp() -> str:
-    # In an editable install the version stands still while the dialect changes.
-    folder = Path(__file__).parent.parent / "dialect"
-    newest = max((path.stat().st_mtime_ns for path in folder.rglob("*.py")), default=0)
-    return str(max(newest, Path(__file__).stat().st_mtime_ns))
-
-
 def _analyse_view(rendered: Rendered) -> ViewAnalysis:
     query = parse_view(rendered)
     return ViewAnalysis(query.references, query.fingerprint, query.columns, _descriptions(query))
@@ -192,10 +159,14 @@ def _descriptions(query: Query) -> dict[str, str]:
     """The comment behind each output column."""
     found = {}
     for column in getattr(query.tree, "selects", []):
-        comments = [c for node in column.walk() for c in node.comments or ()]
+        comments = [c for node in column.walk() for c in node.comments or () if not _speaks_to_lint(c)]
         if column.alias_or_name and comments:
             found[column.alias_or_name] = " ".join(comment.strip() for comment in comments)
     return found
+
+
+def _speaks_to_lint(comment: str) -> bool:
+    return comment.strip().lower().startswith("lint:")
 
 
 def _analyse_migration(rendered: Rendered) -> MigrationAnalysis:
