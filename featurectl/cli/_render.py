@@ -22,14 +22,19 @@ _WIDEST = 60
 _NULL = "NULL"
 
 
-def print_rows(columns: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]], output: str) -> None:
-    """Print rows as `table`, `json` (an array of objects) or `csv` (NULL is empty), batch by batch where possible."""
+def print_rows(
+    columns: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]], output: str, widest: int = _WIDEST
+) -> None:
+    """Print rows as `table`, `json` (an array of objects) or `csv` (NULL is empty), batch by batch where possible.
+
+    A cell of a table that has more than `widest` characters is cut.
+    """
     if output == "json":
         _print_json(columns, batches)
     elif output == "csv":
         _print_csv(columns, batches)
     else:
-        _print_table(columns, [row for batch in batches for row in batch])
+        _print_table(columns, [row for batch in batches for row in batch], widest)
 
 
 def _print_json(columns: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]]) -> None:
@@ -49,8 +54,8 @@ def _print_csv(columns: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]
         writer.writerows([["" if value is None else _text(value) for value in row] for row in batch])
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    cells = [[_cell(value) for value in row] for row in rows]
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], widest: int) -> None:
+    cells = [[_cell(value, widest) for value in row] for row in rows]
     right = [all(_is_number(row[i]) for row in rows) and bool(rows) for i in range(len(columns))]
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
     click.echo(_line(columns, widths, right))
@@ -71,13 +76,13 @@ def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, (int, float, Decimal)) and not isinstance(value, bool))
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, widest: int) -> str:
     if value is None:
         return _NULL
     if isinstance(value, float):
         return f"{value:.6g}" if abs(value) < 1e-4 or abs(value) >= 1e15 else f"{value:.4f}".rstrip("0").rstrip(".")
     text = str(_text(value)).replace("\n", "\\n").replace("\t", "\\t")
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+    return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
 def _text(value: Any) -> Any:

@@ -6,11 +6,32 @@ from pathlib import Path
 
 import click
 
-from featurectl.cli._context import open_engine_and_project, open_engine_only, output_option, select_option
+from featurectl.cli._context import (
+    open_engine_and_project,
+    open_engine_only,
+    output_option,
+    select_option,
+    settings_of,
+)
 from featurectl.cli._render import print_rows
 from featurectl.errors import UsageError
 
 __all__ = ["describe", "list_views", "query", "rejected", "status"]
+
+_LOG_SECONDS = 3.0
+_WIDEST_DETAIL = 300
+_STATUS_COLUMNS = (
+    "name",
+    "kind",
+    "version",
+    "rows",
+    "newest",
+    "freshness_seconds",
+    "lag",
+    "rejected",
+    "refreshed_at",
+    "detail",
+)
 
 
 @click.command()
@@ -70,17 +91,24 @@ def rejected(ctx: click.Context, topic: str, limit: int | None, output: str) -> 
 @output_option
 @click.pass_context
 def status(ctx: click.Context, output: str) -> None:
-    """Show source tables and live views: version, rows, newest event time, freshness.
+    """Show source tables, live views and builds under way: version, rows, newest event time, freshness, events that
+    have not come in yet (JSON and CSV: by partition too), refused messages. Where the log does not answer within 3
+    seconds, the detail says so and the rest is shown.
 
     \b
     Example:
       featurectl status --output json
     """
-    from featurectl.services.reading import status as read_status
+    from featurectl.engines import open_engine
+    from featurectl.log import open_log
+    from featurectl.services.status import status as read_status
 
-    rows = read_status(open_engine_only(ctx))
-    columns = ("name", "kind", "version", "rows", "newest", "freshness_seconds", "refreshed_at", "detail")
-    print_rows(columns, [[tuple(getattr(row, c) for c in columns) for row in rows]], output)
+    settings = settings_of(ctx)
+    hurried = settings.model_copy(update={"kafka_timeout": min(settings.kafka_timeout, _LOG_SECONDS)})
+    log = open_log(hurried)
+    rows = read_status(open_engine(settings, log), log)
+    columns = _STATUS_COLUMNS if output == "table" else (*_STATUS_COLUMNS, "lag_by_partition")
+    print_rows(columns, [[tuple(getattr(row, c) for c in columns) for row in rows]], output, _WIDEST_DETAIL)
 
 
 @click.command("list")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Attempt",
     "BackfillChunk",
+    "Building",
     "Capabilities",
     "Engine",
     "Environment",
@@ -358,6 +359,15 @@ class Finding:
     remedy: str | None = None
 
 
+@dataclass(frozen=True)
+class Building:
+    """A relation that is being computed now. `progress` is in the engine's own words; it may stand still for long."""
+
+    name: str
+    progress: str
+    seconds: float | None
+
+
 class Moment(Protocol):
     """What an engine stores and serves, all of one moment, for DuckDB to read."""
 
@@ -409,6 +419,10 @@ class Engine(Protocol):
 
     def diagnose(self) -> Iterator[Finding]:
         """What may keep the engine from working. Raises EngineError where it cannot be reached at all."""
+        ...
+
+    def building(self) -> list[Building]:
+        """What is being built beside whoever asks; empty for an engine that builds only in process."""
         ...
 
     def has_news(self) -> bool:

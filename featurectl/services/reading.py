@@ -1,11 +1,9 @@
-"""Reading: queries, the newest features, rejected messages, status, descriptions."""
+"""Reading: queries, the newest features, rejected messages, descriptions."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from featurectl.errors import UsageError
 
@@ -14,24 +12,10 @@ if TYPE_CHECKING:
 
     from featurectl.engines.base import Engine, Result, State, Version
 
-__all__ = ["StatusRow", "default_query", "describe", "query", "rejected", "status"]
+__all__ = ["default_query", "describe", "query", "rejected"]
 
 DEFAULT_VIEW = "features_enriched"
 _NEWEST_ROWS = 10
-
-
-@dataclass(frozen=True)
-class StatusRow:
-    """One relation: what it is, how many rows, how fresh. `freshness_seconds`: now minus the newest event time."""
-
-    name: str
-    kind: str
-    version: str | None
-    rows: int | None
-    newest: datetime | None
-    freshness_seconds: float | None
-    refreshed_at: datetime | None
-    detail: str = ""
 
 
 @contextmanager
@@ -79,56 +63,8 @@ def rejected(engine: Engine, topic: str, limit: int | None = None) -> Iterator[R
         yield result
 
 
-def status(engine: Engine) -> list[StatusRow]:
-    """Every source table and live view with its rows and freshness."""
-    state = engine.inspect()
-    rows = [
-        StatusRow(s.table, "source table", None, s.rows, None, None, None, f"topic {s.topic}, {_offsets(s.offsets)}")
-        for s in state.sources
-    ]
-    now = datetime.now(UTC)
-    newest = _newest(engine, state)
-    counted = _counted(engine, state) if engine.capabilities.refreshes_by_itself else {}
-    for version in _live(state):
-        seen = newest.get(version.view)
-        age = None if seen is None else (now - seen).total_seconds()
-        kept = sorted(v.number for v in state.versions if v.view == version.view and v.number != version.number)
-        detail = f"also kept: {', '.join(f'v{n}' for n in kept)}" if kept else ""
-        rows.append(
-            StatusRow(
-                version.view, "view", version.name, counted.get(version.view, version.rows), seen, age,
-                None if counted else version.refreshed_at, detail,
-            )
-        )  # fmt: skip
-    return rows
-
-
-def _counted(engine: Engine, state: State) -> dict[str, int]:
-    """The rows of the live views now, where the ledger's number is that of the day when they were built."""
-    views = [version.view for version in _live(state)]
-    if not views:
-        return {}
-    with engine.query(f"SELECT {', '.join(f'(SELECT count(*) FROM {v}) AS {v}' for v in views)}") as result:
-        [row] = result.all()
-    return dict(zip(views, row, strict=True))
-
-
-def _offsets(offsets: Any) -> str:
-    return "no events yet" if not offsets else "next offset " + ", ".join(f"{p}:{o:,}" for p, o in offsets.items())
-
-
 def _live(state: State) -> list[Version]:
     return [v for v in state.versions if state.live.get(v.view) == v.number]
-
-
-def _newest(engine: Engine, state: State) -> dict[str, datetime | None]:
-    timed = [v for v in _live(state) if v.metadata.get("event_time")]
-    if not timed:
-        return {}
-    columns = ", ".join(f'(SELECT max("{v.metadata["event_time"]}") FROM {v.view}) AS {v.view}' for v in timed)
-    with engine.query(f"SELECT {columns}") as result:
-        [row] = result.all()
-    return {v.view: None if at is None else at.astimezone(UTC) for v, at in zip(timed, row, strict=True)}
 
 
 def describe(engine: Engine, name: str) -> tuple[Version, list[tuple[str, str, str]]]:

@@ -19,7 +19,8 @@ from featurectl.errors import (
     UsageError,
 )
 from featurectl.services import planning
-from featurectl.services.reading import rejected, status
+from featurectl.services.reading import rejected
+from featurectl.services.status import status
 from tests.workspace import ROOT, SOLAR, WEATHER, Workspace
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from featurectl.errors import (
     ProjectError,
     UsageError,
 )
-from featurectl.services.reading import describe, status
+from featurectl.services.reading import describe
+from featurectl.services.status import status
 
 if TYPE_CHECKING:
     from pathlib import Path

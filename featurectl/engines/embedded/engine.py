@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from featurectl.engines.base import Finding, Moment, Writer
+    from featurectl.engines.base import Building, Finding, Moment, Writer
     from featurectl.log import EventLog
     from featurectl.project import Project
     from featurectl.settings import Settings
@@ -126,6 +126,10 @@ class EmbeddedEngine:
     def diagnose(self) -> Iterator[Finding]:
         """The home and what is in it."""
         return diagnose(self._home, self._settings)
+
+    def building(self) -> list[Building]:
+        """Nothing: a build is its own process's, and nobody else sees how far it is."""
+        return []
 
     def has_news(self) -> bool:
         """Compare the log's ends with the offsets in the newest snapshot."""

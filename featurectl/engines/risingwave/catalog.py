@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from featurectl.engines.base import Building
 from featurectl.engines.risingwave.errors import NOT_FOUND, sql_state
 from featurectl.engines.risingwave.sql import quote, text_literal
 from featurectl.engines.risingwave.types import canonical
@@ -116,6 +117,19 @@ class Catalog:
             f"SELECT progress FROM rw_catalog.rw_ddl_progress WHERE ddl_id = {relation.id}", _WHAT
         )
         return str(rows[0][0]) if rows else None
+
+    def building(self) -> list[Building]:
+        """What the server is building in this database, the oldest first."""
+        rows = self._session.rows(
+            "SELECT r.name, p.progress, extract(epoch FROM now() - p.initialized_at)"
+            " FROM rw_catalog.rw_ddl_progress AS p JOIN rw_catalog.rw_relations AS r ON r.id = p.ddl_id"
+            " ORDER BY p.ddl_id",
+            _WHAT,
+        )
+        return [
+            Building(name, progress, None if seconds is None else max(float(seconds), 0.0))
+            for name, progress, seconds in rows
+        ]
 
     def failure(self, name: str) -> str | None:
         """Why the last build of that name failed, as far as the server remembers."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from featurectl.engines.base import Moment, Writer
+    from featurectl.engines.base import Building, Moment, Writer
     from featurectl.log import EventLog
     from featurectl.project import Project
     from featurectl.settings import Settings
@@ -90,6 +90,11 @@ class RisingWaveEngine:
             )
             yield from diagnose(session)
         yield disk(self._settings.home_dir)
+
+    def building(self) -> list[Building]:
+        """The database's builds that the server has under way, whoever began them."""
+        with self._session("status") as session:
+            return Catalog(session).building()
 
     def has_news(self) -> bool:
         """Whether RisingWave, which takes events from the log as they come, is behind it now."""
