@@ -19,8 +19,8 @@ SOLAR, WEATHER = "solar_production_raw", "weather_raw"
 
 
 class Workspace:
-    def __init__(self, home: Path, project: Path = ROOT) -> None:
-        self.settings = load_settings(project, home=home)
+    def __init__(self, home: Path, project: Path = ROOT, **flags: Any) -> None:
+        self.settings = load_settings(project, home=home, **flags)
         self.log = open_log(self.settings)
         self.engine = open_engine(self.settings, self.log)
 
