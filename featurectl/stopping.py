@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["Stop", "StopRequested"]
+
+_HANDLER_DELAY_SECONDS = 0.25
 
 
 class StopRequested(BaseException):
@@ -43,9 +46,18 @@ class Stop:
             self._gate.release()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until asked, at most `seconds`; return whether asked."""
-        if self._gate.acquire(timeout=max(0.0, min(seconds, threading.TIMEOUT_MAX))):
-            self._gate.release()
+        """Wait until asked, at most `seconds`; return whether asked.
+
+        In short waits: a signal that arrives just before one of them begins, or at another thread, does not end it,
+        and Python calls the handler only when it is over.
+        """
+        until = time.monotonic() + seconds
+        while not self._asked:
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            if self._gate.acquire(timeout=min(left, _HANDLER_DELAY_SECONDS)):
+                self._gate.release()
         return self._asked
 
     def sleep(self, seconds: float) -> None:
