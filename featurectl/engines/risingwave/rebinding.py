@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from featurectl.dialect._split import _tokens, split_statements
+from featurectl.dialect._split import split_statements, tokens_of
 from featurectl.engines.risingwave.sql import quote
 from featurectl.errors import ProjectError
 
@@ -82,7 +82,7 @@ def _span(query: Query, identifier: exp.Expression, name: str) -> tuple[int, int
 def _closing(text: str, start: int) -> int:
     """The place behind the parenthesis that closes the one that was open at `start`."""
     depth = 1
-    for kind, begin, end in _tokens(text[start:], None, 1):
+    for kind, begin, end in tokens_of(text[start:], None, 1):
         if kind == "other":
             depth += {"(": 1, ")": -1}.get(text[start + begin : start + end], 0)
             if depth == 0:
