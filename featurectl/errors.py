@@ -11,6 +11,9 @@ FeaturectlError                 exit code 1
 ├── EngineError                 the engine refused or failed
 │   └── EngineBusy              another process holds the engine for writing
 ├── CheckFailed                 a check, a test or a comparison did not hold
+│   └── TooDifferent            a new version is further from the live one than its limits allow
+├── BreakingChange              a change takes something away from readers, and was not allowed to
+├── PlanMoved                   the project or the engine is not what a saved plan was made for
 └── MissingExtra                an optional dependency is not installed
 
 Foreign exceptions are mapped to these where the foreign library is called; the command line
@@ -19,7 +22,10 @@ catches `FeaturectlError` in one place and anything else is a bug.
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
+    "BreakingChange",
     "CheckFailed",
     "EngineBusy",
     "EngineError",
@@ -27,9 +33,11 @@ __all__ = [
     "LogError",
     "MigrationChanged",
     "MissingExtra",
+    "PlanMoved",
     "ProjectError",
     "SettingsError",
     "SourceError",
+    "TooDifferent",
     "UnsupportedOnEngine",
     "UsageError",
 ]
@@ -115,6 +123,22 @@ class EngineBusy(EngineError):
 
 class CheckFailed(FeaturectlError):
     """A check, a unit test or a comparison did not hold."""
+
+
+class TooDifferent(CheckFailed):
+    """New versions are further from the live ones than their limits allow. `comparisons` has the figures of all."""
+
+    def __init__(self, message: str, comparisons: tuple[Any, ...] = (), *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.comparisons = comparisons
+
+
+class BreakingChange(FeaturectlError):
+    """A change takes something away from readers, and was not allowed to. The message names them."""
+
+
+class PlanMoved(FeaturectlError):
+    """The project or the engine is not what a saved plan was made for."""
 
 
 class MissingExtra(FeaturectlError):

@@ -6,7 +6,10 @@ passed through.
 
 from featurectl.dialect._macros import MACROS
 from featurectl.dialect._query import (
+    Difference,
     Query,
+    differences,
+    only_adds,
     output_types,
     parse_ddl,
     parse_query,
@@ -30,12 +33,15 @@ __all__ = [
     "AlterTable",
     "CreateSourceTable",
     "CreateTable",
+    "Difference",
     "Dml",
     "DropTable",
     "EngineOnly",
     "InsertValues",
     "Query",
     "Statement",
+    "differences",
+    "only_adds",
     "output_types",
     "parse_ddl",
     "parse_query",

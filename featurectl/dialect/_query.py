@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
     Schema = Mapping[str, Mapping[str, str]]
 
-__all__ = ["Query", "output_types", "parse_ddl", "parse_query", "reading", "translate", "translate_query"]
+__all__ = [
+    "Difference",
+    "Query",
+    "differences",
+    "only_adds",
+    "output_types",
+    "parse_ddl",
+    "parse_query",
+    "reading",
+    "translate",
+    "translate_query",
+]
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,20 @@ class Query:
     columns: tuple[str, ...] | None
     file: str | None = None
     first_line: int = 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place at which two queries mean different things; `before` or `after` is None where there was nothing.
+
+    `column` names the output column whose expression it is; None for what concerns rows, such as WHERE, and for
+    everything inside a CTE, a subquery or one side of a UNION.
+    """
+
+    place: str
+    before: str | None
+    after: str | None
+    column: str | None = None
 
 
 def parse_query(sql: str, *, file: str | None = None, first_line: int = 1) -> Query:
@@ -89,6 +114,23 @@ def output_types(query: Query, *, schema: Schema | None = None) -> dict[str, str
     from featurectl.dialect._translation import translated
 
     return translated(query, in_view=True, schema=schema or {})[1]
+
+
+def differences(old: Query, new: Query) -> tuple[Difference, ...]:
+    """Where the two mean different things, only what changed; nothing exactly if their fingerprints are equal."""
+    from featurectl.dialect._difference import differences as found
+
+    return found(old, new)
+
+
+def only_adds(old: Query, new: Query) -> bool:
+    """Whether the new query gives the old one's rows with the old columns as they were, and more columns.
+
+    A LEFT JOIN that came along is taken for one that finds at most one row.
+    """
+    from featurectl.dialect._difference import only_adds as adds
+
+    return adds(old, new)
 
 
 def translate(sql: str, to: str = "duckdb") -> str:

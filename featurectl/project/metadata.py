@@ -6,9 +6,9 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, NonNegativeFloat, NonNegativeInt, PlainSerializer
 
-__all__ = ["Duration", "ViewMetadata", "parse_duration"]
+__all__ = ["ColumnLimits", "ComparisonLimits", "Duration", "ViewMetadata", "parse_duration"]
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _DURATION = re.compile(r"\s*(\d+)\s*(second|minute|hour|day|week)s?\s*", re.IGNORECASE)
@@ -41,6 +41,35 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 
+class ColumnLimits(BaseModel):
+    """How far a new version's column may be from the live one's before a release stops; None is what is usual.
+
+    `differing`: the share of cells that differ in the rows that both have (0 to 1).
+    `nulls`: how much the share of NULL may rise (0 to 1).
+    `mean`: how far the mean may move, in standard deviations of the live column.
+    `range`: how far minimum and maximum may move outwards, in widths of the live column's range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    differing: NonNegativeFloat | None = None
+    nulls: NonNegativeFloat | None = None
+    mean: NonNegativeFloat | None = None
+    range: NonNegativeFloat | None = None
+
+
+class ComparisonLimits(ColumnLimits):
+    """Limits of a view, or of all views.
+
+    `missing`: the share of the live version's rows that the new one may lack (0 to 1). `rows`: means, ranges, NULLs
+    and missing rows are judged from so many rows on. `columns`: other limits for some columns.
+    """
+
+    missing: NonNegativeFloat | None = None
+    rows: NonNegativeInt | None = None
+    columns: dict[str, ColumnLimits] = {}
+
+
 class ViewMetadata(BaseModel):
     """What a feature view says of itself.
 
@@ -48,6 +77,7 @@ class ViewMetadata(BaseModel):
     `grain`: the regular distance of a key's rows in event time. `available_after`: how long after its event
     time a row is really known. `checks`: SQL conditions that hold in every row (NULL passes).
     `rejects`: the source table whose refused messages this view lists.
+    `compare`: how far a new version may be from the live one before a release stops.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,3 +91,4 @@ class ViewMetadata(BaseModel):
     tags: Names = ()
     checks: tuple[str, ...] = ()
     rejects: str | None = None
+    compare: ComparisonLimits | None = None
