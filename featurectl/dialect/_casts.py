@@ -18,7 +18,7 @@ from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, Type, duckdb_ty
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
 
-__all__ = ["cast", "interval", "interval_parts", "spelled", "type_of"]
+__all__ = ["cast", "cast_to", "interval", "interval_parts", "spelled", "type_of"]
 
 _PLAIN = "TRY_CAST({0} AS {to})"
 _DIGITS = "TRY_CAST(rw_digits({0}) AS {to})"
@@ -184,3 +184,9 @@ def _counted(kind: str, count: int) -> str:
                 kind, count = unit, count // size
                 break
     return f"{count} {kind}{'' if abs(count) == 1 else 's'}"
+
+
+def cast_to(ctx: Context, value: exp.Expression, of: Type, to: str) -> exp.Expression:
+    """A translated value of one type as another, as an INSERT casts it."""
+    result = sql(_template(ctx, value, of, to).replace("{to}", duckdb_type(to)), value)
+    return ctx.or_fail(value, result, f"cast to {to}")

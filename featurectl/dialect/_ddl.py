@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._assigning import assigned, conflicting
 from featurectl.dialect._casts import type_of
 from featurectl.dialect._context import Context, Scope
+from featurectl.dialect._cursor import Cursor
 from featurectl.dialect._expressions import RULES
 from featurectl.dialect._grammar import fold_identifiers, parse_one
-from featurectl.dialect._output import to_duckdb
+from featurectl.dialect._output import sql, to_duckdb
 from featurectl.dialect._queries import query
 from featurectl.dialect._source_tables import is_source_table, parse_source_table
 from featurectl.dialect._split import Piece, split_statements, without_comments
@@ -24,24 +26,25 @@ from featurectl.dialect._statements import (
     InsertValues,
     Statement,
 )
+from featurectl.dialect._tables import create_relation
 from featurectl.dialect._types import duckdb_type
 from featurectl.errors import UnsupportedOnEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from featurectl.dialect._context import Columns
+    from featurectl.dialect._types import Type
 
-    Tables: TypeAlias = dict[str, CreateTable]
+    Tables: TypeAlias = Mapping[str, CreateTable]
 
-__all__ = ["statements_of"]
+__all__ = ["statement_of", "statements_of"]
 
 _ENGINE_ONLY = re.compile(
     r"(GRANT|REVOKE|(CREATE|ALTER|DROP)\s+USER|ALTER\s+DEFAULT\s+PRIVILEGES|SET|COMMENT\s+ON|FLUSH)\b", re.I
 )
 _KNOWN = re.compile(r"(CREATE\s+TABLE|INSERT|UPDATE|DELETE|ALTER\s+TABLE|DROP\s+TABLE)\b", re.I)
-_CONFLICT = re.compile(r"\b(ON\s+CONFLICT|WITH\s+VERSION\s+COLUMN|WATERMARK\s+FOR|APPEND\s+ONLY)\b", re.I)
 
 
 def statements_of(sql: str, file: str | None, first_line: int) -> tuple[Statement, ...]:
@@ -49,14 +52,17 @@ def statements_of(sql: str, file: str | None, first_line: int) -> tuple[Statemen
     tables: dict[str, CreateTable] = {}
     found = []
     for piece in split_statements(sql, file=file, first_line=first_line):
-        statement = _statement(piece, file, tables)
+        statement = statement_of(piece, file, tables, {})
         if isinstance(statement, CreateTable):
             tables[statement.name] = statement
         found.append(statement)
     return tuple(found)
 
 
-def _statement(piece: Piece, file: str | None, tables: Tables) -> Statement:
+def statement_of(
+    piece: Piece, file: str | None, tables: Mapping[str, CreateTable], schema: Mapping[str, dict[str, str]]
+) -> Statement:
+    """One statement of a migration. `tables` and `schema` are what is known before it."""
     text = without_comments(piece.text).strip()
     if _ENGINE_ONLY.match(text):
         return EngineOnly(piece.text, piece.line)
@@ -65,51 +71,36 @@ def _statement(piece: Piece, file: str | None, tables: Tables) -> Statement:
         raise UnsupportedOnEngine(f"{head} … in a migration", file=file, line=piece.line)
     if is_source_table(text):
         return parse_source_table(piece, file)
-    clause = _CONFLICT.search(text) if text[:6].upper() == "CREATE" else None
-    if clause:
-        raise UnsupportedOnEngine(" ".join(clause[0].upper().split()), file=file, line=piece.line)
-    return _parsed(piece, file, tables)
+    if text[:6].upper() == "CREATE":
+        return _create(piece, file)
+    return _parsed(piece, file, tables, schema)
 
 
-def _parsed(piece: Piece, file: str | None, tables: Tables) -> Statement:
+def _create(piece: Piece, file: str | None) -> Statement:
+    made = create_relation(Cursor(piece, file), lambda line: Context(RULES, query, {}, False, file, line))
+    if not isinstance(made, CreateTable):
+        raise UnsupportedOnEngine("a table with a connector in a migration", file=file, line=piece.line)
+    if made.watermarks:
+        hint = "a watermark drops late rows: those are kept here"
+        raise UnsupportedOnEngine("WATERMARK FOR", file=file, line=piece.line, hint=hint)
+    if "." in made.name:
+        raise UnsupportedOnEngine("a schema in a table's name", file=file, line=piece.line)
+    return made
+
+
+def _parsed(piece: Piece, file: str | None, tables: Tables, schema: Mapping[str, dict[str, str]]) -> Statement:
     tree = parse_one(piece.text, file=file, first_line=piece.line)
     fold_identifiers(tree)
-    schema: dict[str, Columns] = {name: dict(table.columns) for name, table in tables.items()}
-    ctx = Context(RULES, query, schema, in_view=False, file=file, first_line=piece.line)
+    known: dict[str, Columns] = {name: dict(table.columns) for name, table in tables.items()}
+    known |= {name: dict(columns) for name, columns in schema.items()}
+    ctx = Context(RULES, query, known, in_view=False, file=file, first_line=piece.line)
     rule = _RULES.get(type(tree))
     if rule is None:
         raise ctx.unsupported(tree, f"{' '.join(piece.text.split()[:3])} … in a migration")
     return rule(ctx, tree, piece, tables)
 
 
-_CREATE = frozenset({"this", "kind", "exists"})
 _COLUMN = frozenset({"this", "kind", "constraints"})
-
-
-def _create(ctx: Context, tree: exp.Expression, piece: Piece, _: Tables) -> Statement:
-    ctx.check(tree, _CREATE)
-    if tree.args["kind"] != "TABLE" or not isinstance(tree.this, exp.Schema):
-        raise ctx.unsupported(tree, f"CREATE {tree.args['kind']} … AS in a migration")
-    columns: dict[str, str] = {}
-    key: list[str] = []
-    lines = []
-    for item in tree.this.expressions:
-        if isinstance(item, exp.PrimaryKey):
-            key = [column.name for column in item.expressions]
-        elif isinstance(item, exp.ColumnDef):
-            columns[item.name], definition, is_key = _column(ctx, item)
-            key += [item.name] if is_key else []
-            lines.append(definition)
-        else:
-            raise ctx.unsupported(item, f"{type(item).key.upper()} in CREATE TABLE")
-    if key:
-        lines.append(f"PRIMARY KEY ({', '.join(map(_quoted, key))})")
-    exists = "IF NOT EXISTS " if tree.args.get("exists") else ""
-    name = _table_name(ctx, tree.this.this)
-    body = ",\n".join(f"  {line}" for line in lines)
-    return CreateTable(
-        piece.text, piece.line, name, columns, tuple(key), f"CREATE TABLE {exists}{_quoted(name)} (\n{body}\n)"
-    )
 
 
 def _column(ctx: Context, node: exp.Expression) -> tuple[str, str, bool]:
@@ -131,14 +122,13 @@ def _column(ctx: Context, node: exp.Expression) -> tuple[str, str, bool]:
 
 
 def _quoted(name: str) -> str:
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
 
 
 def _table_name(ctx: Context, node: exp.Expression) -> str:
-    if not isinstance(node, exp.Table) or node.text("db"):
-        raise ctx.unsupported(node, "a schema in a table's name")
-    return node.name
+    if not isinstance(node, exp.Table):
+        raise ctx.unsupported(node, "this target")
+    return ".".join(part.name for part in node.parts)
 
 
 _INSERT = frozenset({"this", "expression"})
@@ -148,13 +138,35 @@ def _insert(ctx: Context, tree: exp.Expression, piece: Piece, tables: Tables) ->
     ctx.check(tree, _INSERT)
     target = tree.this
     table = _table_name(ctx, target.this if isinstance(target, exp.Schema) else target)
-    names = [_quoted(column.name) for column in target.expressions] if isinstance(target, exp.Schema) else []
+    names = [column.name for column in target.expressions] if isinstance(target, exp.Schema) else []
     rows = tree.expression
     kind = InsertValues if isinstance(rows, exp.Values) else Dml
-    source = to_duckdb(ctx.query(ctx, rows)[0])
-    verb = "INSERT OR REPLACE" if table in tables and tables[table].primary_key else "INSERT"
-    into = f"{_quoted(table)} ({', '.join(names)})" if names else _quoted(table)
-    return kind(piece.text, piece.line, table, f"{verb} INTO {into}\n{source}")
+    known = tables.get(table)
+    if known is not None and not names:
+        names = [name for name in known.columns if name not in known.generated]
+    types = [ctx.schema.get(table, {}).get(name) for name in names]
+    source = to_duckdb(_rows(ctx, rows, types))
+    listed = f" ({', '.join(map(_quoted, names))})" if names else ""
+    text = conflicting(known, names, source) if known is not None and known.primary_key else source
+    return kind(piece.text, piece.line, table, f"INSERT INTO {_quoted(table)}{listed}\n{text}")
+
+
+def _rows(ctx: Context, rows: exp.Expression, types: list[Type]) -> exp.Expression:
+    """The rows, cast to the table's types as RisingWave casts them."""
+    if isinstance(rows, exp.Values):
+        for row in rows.expressions:
+            for cell, of in zip(row.expressions, types, strict=False):
+                assigned(ctx, cell, of)
+        return ctx.query(ctx, rows)[0]
+    found, columns = ctx.query(ctx, rows)
+    kinds = list(columns.values()) if columns is not None else []
+    pairs = list(zip(kinds, types, strict=False))
+    if all(of == to or of in (None, "unknown") or to is None for of, to in pairs):
+        return found
+    names = [f"c{index}" for index in range(len(kinds))]
+    cells = [assigned(ctx, exp.column(name, quoted=True), to, of) for name, (of, to) in zip(names, pairs, strict=False)]
+    places = ", ".join(f"{{{index + 1}}}" for index in range(len(cells)))
+    return sql(f"SELECT {places} FROM ({{0}}) AS rw_rows ({', '.join(names)})", found, *cells)
 
 
 def _update(ctx: Context, tree: exp.Expression, piece: Piece, _: Tables) -> Statement:
@@ -208,7 +220,6 @@ def _drop(ctx: Context, tree: exp.Expression, piece: Piece, _: Tables) -> Statem
 
 
 _RULES: dict[type[exp.Expression], Callable[[Context, exp.Expression, Piece, Tables], Statement]] = {
-    exp.Create: _create,
     exp.Insert: _insert,
     exp.Update: _update,
     exp.Delete: _delete,

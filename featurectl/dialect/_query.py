@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from featurectl.dialect._statements import Statement
+    from featurectl.dialect._statements import CreateTable, Statement
 
     Schema = Mapping[str, Mapping[str, str]]
 
@@ -159,3 +159,30 @@ def parse_ddl(sql: str, *, file: str | None = None, first_line: int = 1) -> tupl
     from featurectl.dialect._ddl import statements_of
 
     return statements_of(sql, file, first_line)
+
+
+def parse_script(
+    sql: str,
+    *,
+    file: str | None = None,
+    first_line: int = 1,
+    tables: Mapping[str, CreateTable] | None = None,
+    schema: Schema | None = None,
+) -> tuple[Statement, ...]:
+    """Parses what RisingWave takes beyond migrations: views, sources, indexes and sinks too.
+
+    Args:
+        sql: Statements with semicolons.
+        file: For errors.
+        first_line: For errors.
+        tables: The tables that are there already, by name: what an INSERT does depends on their keys.
+        schema: The columns of all relations that are there already.
+
+    Raises:
+        UnsupportedOnEngine: a statement or a clause that is not known.
+        ProjectError: a syntax error.
+    """
+    from featurectl.dialect._script import script_of
+
+    known = {name: dict(columns) for name, columns in (schema or {}).items()}
+    return script_of(sql, file, first_line, tables or {}, known)

@@ -37,9 +37,10 @@ class Piece(NamedTuple):
 
 
 class Comment(NamedTuple):
-    """A comment with its marks, and its line. `alone`: no code stands on that line before it."""
+    """A comment with its marks, its place and its line. `alone`: no code stands on that line before it."""
 
     text: str
+    start: int
     line: int
     alone: bool
     next_code_line: int
@@ -103,14 +104,14 @@ def without_comments(sql: str) -> str:
 def comments_in(sql: str) -> tuple[Comment, ...]:
     """Every comment, with the line of the code that follows it (its own line where none follows)."""
     found: list[Comment] = []
-    waiting: list[tuple[str, int, bool]] = []
+    waiting: list[tuple[str, int, int, bool]] = []
     code_line, line, last = 0, 1, 0
     for kind, begin, end in tokens_of(sql, None, 1):
         line, last = line + sql.count("\n", last, begin), begin
         if kind == "comment":
-            waiting.append((sql[begin:end], line, code_line != line))
+            waiting.append((sql[begin:end], begin, line, code_line != line))
         elif kind != "space":
             found += [Comment(*comment, next_code_line=line) for comment in waiting]
             waiting.clear()
             code_line = line + sql.count("\n", begin, end)
-    return (*found, *(Comment(*comment, next_code_line=comment[1]) for comment in waiting))
+    return (*found, *(Comment(*comment, next_code_line=comment[2]) for comment in waiting))

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from featurectl.dialect._query import Query
 
 __all__ = [
     "AlterTable",
+    "CreateIndex",
+    "CreateSink",
+    "CreateSource",
     "CreateSourceTable",
     "CreateTable",
+    "CreateView",
     "Dml",
     "DropTable",
     "EngineOnly",
@@ -41,12 +49,74 @@ class CreateSourceTable(Statement):
 
 @dataclass(frozen=True)
 class CreateTable(Statement):
-    """A reference table; the types are RisingWave's."""
+    """A reference table; the types are RisingWave's.
+
+    `on_conflict` says what a row does whose key is there already: `overwrite` it, `nothing`, or `not null`: overwrite
+    with what is not NULL. A `version_columns` row goes over another only if its version is not smaller.
+    """
 
     name: str
     columns: dict[str, str]
     primary_key: tuple[str, ...]
     duckdb_sql: str
+    generated: dict[str, str] = field(default_factory=dict)
+    on_conflict: str = "overwrite"
+    version_columns: tuple[str, ...] = ()
+    append_only: bool = False
+    watermarks: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CreateSource(Statement):
+    """CREATE SOURCE, or CREATE TABLE with a connector: what is read from outside, and how it is decoded.
+
+    `columns` are RisingWave's types by name, with the columns of INCLUDE; `generated` and `watermarks` hold
+    expressions in RisingWave's SQL.
+    """
+
+    name: str
+    columns: dict[str, str]
+    primary_key: tuple[str, ...]
+    options: dict[str, str] = field(repr=False)
+    format: str
+    encode: str
+    keeps_rows: bool
+    include: dict[str, str] = field(default_factory=dict)
+    generated: dict[str, str] = field(default_factory=dict)
+    on_conflict: str = "overwrite"
+    version_columns: tuple[str, ...] = ()
+    append_only: bool = False
+    watermarks: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CreateView(Statement):
+    """CREATE VIEW or CREATE MATERIALIZED VIEW."""
+
+    name: str
+    query: Query
+    materialized: bool
+    columns: tuple[str, ...] = ()
+    emit_on_window_close: bool = False
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True)
+class CreateIndex(Statement):
+    """CREATE INDEX: it changes no answer."""
+
+    name: str
+    table: str
+
+
+@dataclass(frozen=True)
+class CreateSink(Statement):
+    """CREATE SINK: from a relation or a query, to a connector or a table."""
+
+    name: str
+    reads: tuple[str, ...]
+    into: str | None
+    options: dict[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -73,10 +143,11 @@ class AlterTable(Statement):
 
 @dataclass(frozen=True)
 class DropTable(Statement):
-    """DROP TABLE."""
+    """DROP TABLE; in a script also DROP VIEW, SOURCE, INDEX, SINK, by `kind`."""
 
     name: str
     duckdb_sql: str
+    kind: str = "TABLE"
 
 
 @dataclass(frozen=True)

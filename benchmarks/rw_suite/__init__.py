@@ -1,0 +1,1 @@
+"""Replays RisingWave's public end-to-end suite (sqllogictest files) on DuckDB."""
