@@ -15,7 +15,6 @@ import pytest
 
 import featurectl.cli
 import producers.cli
-from featurectl.log._kafka_writing import MESSAGE_BYTES
 from featurectl.settings import Settings, load_settings
 from tests import services
 from tests.deploy.manifests import OVERLAYS, ROOT, SETTINGS, Resource, base, named, render, workloads
@@ -32,7 +31,6 @@ CUSTOM: dict[tuple[str, str], tuple[str, ...]] = {
         "spec.kafka.listeners.*.type",
         "spec.kafka.listeners.*.tls",
         "spec.kafka.version",
-        "spec.entityOperator.topicOperator",  # without it nobody acts on a KafkaTopic
     ),
     ("kafka.strimzi.io/v1", "KafkaNodePool"): (
         "metadata.labels.strimzi.io/cluster",
@@ -41,12 +39,6 @@ CUSTOM: dict[tuple[str, str], tuple[str, ...]] = {
         "spec.storage.type",
         "spec.storage.volumes.*.type",
         "spec.storage.volumes.*.size",
-    ),
-    ("kafka.strimzi.io/v1", "KafkaTopic"): (
-        "metadata.labels.strimzi.io/cluster",
-        "spec.topicName",
-        "spec.partitions",
-        "spec.replicas",
     ),
     ("risingwave.risingwavelabs.com/v1alpha1", "RisingWave"): (
         "spec.image",
@@ -97,7 +89,6 @@ def test_the_base_is_valid_as_it_is_written() -> None:
         "Job",
         "Kafka",
         "KafkaNodePool",
-        "KafkaTopic",
         "RisingWave",
     }
 
@@ -174,15 +165,6 @@ def test_settings_are_settings_and_name_the_services_that_the_operators_make(
         assert pod["containers"][0]["envFrom"] == [{"configMapRef": {"name": config["metadata"]["name"]}}]
 
 
-def test_topics_are_made_as_the_producers_would_make_them(overlay: list[Resource]) -> None:
-    topics = {topic["spec"]["topicName"]: topic["spec"] for topic in named(overlay, "KafkaTopic").values()}
-    assert set(topics) == set(load_settings(ROOT).topics.values())
-    for topic in topics.values():
-        assert topic["partitions"] == DEFAULTS.kafka_partitions
-        assert topic["config"]["message.timestamp.type"] == "LogAppendTime"
-        assert topic["config"]["max.message.bytes"] == MESSAGE_BYTES
-
-
 def test_commands_are_commands(overlay: list[Resource]) -> None:
     groups = {"featurectl": featurectl.cli.cli, "producers": producers.cli.cli}
     for pod in workloads(overlay).values():
@@ -215,7 +197,8 @@ def test_production_survives_the_loss_of_one(production: list[Resource]) -> None
     assert len(factors) == 3
     assert {config[name] for name in factors} == {3}
     assert {config[name] for name in config if name.endswith(("min.isr", "min.insync.replicas"))} == {2}
-    assert {topic["spec"]["replicas"] for topic in named(production, "KafkaTopic").values()} == {3}
+    [settings] = named(production, "ConfigMap").values()
+    assert settings["data"]["KAFKA_REPLICATION"] == "3"
     parts = {name: part["nodeGroups"][0]["replicas"] for name, part in risingwave["spec"]["components"].items()}
     assert parts == {"meta": 3, "frontend": 3, "compute": 3, "compactor": 3}
     budgets = [budget["spec"] for budget in named(production, "PodDisruptionBudget").values()]

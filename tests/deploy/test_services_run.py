@@ -1,4 +1,4 @@
-"""What compose.yaml's services run, run as processes: the broker's settings, the topics, the producers, apply."""
+"""What compose.yaml's services run, run as processes: the broker's settings, the producers, apply."""
 
 from __future__ import annotations
 
@@ -23,22 +23,6 @@ from tests.services import ServerMissing, _free_ports, _stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Kafka's own script is not among the jars that the tests have: this takes the same words, and refuses any other.
-TOPICS_SCRIPT = """#!{python}
-import argparse
-from confluent_kafka.admin import AdminClient, NewTopic
-parser = argparse.ArgumentParser(allow_abbrev=False)
-for name in ("--create", "--if-not-exists"):
-    parser.add_argument(name, action="store_true", required=True)
-for name in ("--bootstrap-server", "--topic"):
-    parser.add_argument(name, required=True)
-parser.add_argument("--partitions", type=int, required=True)
-parser.add_argument("--config", action="append")
-words = parser.parse_args()
-wanted = NewTopic(words.topic, words.partitions, -1, config=dict(each.split("=", 1) for each in words.config))
-admin = AdminClient({{"bootstrap.servers": words.bootstrap_server}})
-admin.create_topics([wanted])[words.topic].result()
-"""
 TOPICS = {"KAFKA_TOPIC_SOLAR": "solar_production_raw", "KAFKA_TOPIC_WEATHER": "weather_raw"}
 
 
@@ -129,20 +113,8 @@ def first_message(servers: str, topic: str) -> bytes:
     pytest.fail(f"nothing came to {topic}")
 
 
-def test_the_broker_the_topics_and_the_producers(broker: dict[str, int], project: Path, tmp_path: Path) -> None:
+def test_the_broker_and_the_producers(broker: dict[str, int], project: Path, tmp_path: Path) -> None:
     servers = f"localhost:{broker['30092']}"  # as from the host: through the listener that is published
-    stub = tmp_path / "kafka-topics.sh"
-    stub.write_text(TOPICS_SCRIPT.format(python=sys.executable), encoding="utf-8")
-    stub.chmod(0o755)
-    service = compose_services()["topics"]
-    script = service["command"][0].replace("/opt/kafka/bin/kafka-topics.sh", str(stub))
-    script = script.replace("kafka:9092", f"127.0.0.1:{broker['9092']}")
-    made = subprocess.run([*service["entrypoint"], script], capture_output=True, text=True, check=False, timeout=60)
-    assert made.returncode == 0, made.stdout + made.stderr
-    log = KafkaLog(load_settings(tmp_path, log="kafka", kafka_bootstrap_servers=servers))
-    assert {topic: log.end_offsets(topic) for topic in TOPICS.values()} == {
-        topic: {0: 0, 1: 0, 2: 0} for topic in TOPICS.values()
-    }
     settings = {"KAFKA_BOOTSTRAP_SERVERS": servers}
     with running("solar", project, settings) as solar, running("weather", project, settings) as weather:
         for process, topic in ((solar, TOPICS["KAFKA_TOPIC_SOLAR"]), (weather, TOPICS["KAFKA_TOPIC_WEATHER"])):
@@ -151,6 +123,8 @@ def test_the_broker_the_topics_and_the_producers(broker: dict[str, int], project
             out, err = process.communicate(timeout=90)
             assert process.returncode == 0, err
             assert re.fullmatch(rf"[\d,]+ events published to {topic}, stopped\n", out)
+    log = KafkaLog(load_settings(tmp_path, log="kafka", kafka_bootstrap_servers=servers))
+    assert all(len(log.end_offsets(topic)) == 3 for topic in TOPICS.values()), "made by whoever came first"
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +164,7 @@ def test_apply_and_apply_again(
         "RISINGWAVE_HOST": place["host"],
         "RISINGWAVE_PORT": str(place["port"]),
         "RISINGWAVE_DATABASE": place["dbname"],
-        **{name: kafka_topic(3) for name in TOPICS},
+        **{name: kafka_topic() for name in TOPICS},  # which apply makes
     }
     for expected in ("Applied in ", "Nothing to do: the project is applied."):
         done = subprocess.run(

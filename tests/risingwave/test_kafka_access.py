@@ -127,6 +127,14 @@ def test_a_login_reaches_risingwave_and_nothing_else(
     assert len(kept) > 10
     assert [text for text in (*said, *kept) if USERS["admin"] in text] == []
 
+    # What the document says of RisingWave: it keeps the password, and is told a new one like this.
+    [[_, definition]] = project.sql("SHOW CREATE TABLE raw")
+    assert USERS["admin"] in definition
+    project.sql(f"ALTER TABLE raw CONNECTOR WITH (properties.sasl.password = '{USERS['admin']}')")
+    send(kafka_dsn, project.topic, b"after")
+    assert project.command("run", "--once").returncode == 0
+    assert project.sql("SELECT count(*) FROM texts") == [(2,)]
+
 
 def test_a_wrong_login_and_one_without_rights(behind_a_login: KafkaProject) -> None:
     project = behind_a_login
