@@ -154,7 +154,7 @@ class Featurectl:
             raise UnsupportedOnEngine("EMIT ON WINDOW CLOSE")
         query = statement.query
         self._check(query.references)
-        translated = translate_query(query, schema=self.schema)
+        translated = translate_query(query, schema=self.schema, keys=self._keys())
         types = output_types(query, schema=self.schema)
         quoted = '"."'.join(statement.name.split("."))
         names = f" ({', '.join(statement.columns)})" if statement.columns else ""
@@ -191,10 +191,13 @@ class Featurectl:
                 raise UnsupportedOnEngine(f"{name} ← {self.refused[name]}")
             self._check(self.reads.get(name, ()))
 
+    def _keys(self) -> dict[str, tuple[str, ...]]:
+        return {name: table.primary_key for name, table in self.tables.items() if table.primary_key}
+
     def ask(self, sql: str) -> Answer:
         query: Query = parse_query(sql)
         self._check(query.references)
-        translated = translate_query(query, in_view=False, schema=self.schema)
+        translated = translate_query(query, in_view=False, schema=self.schema, keys=self._keys())
         types = output_types(query, schema=self.schema)
         if self.zone != "UTC" and re.search(r"time|date", f"{sql} {types}", re.I):
             raise UnsupportedOnEngine(f"the session time zone {self.zone}")

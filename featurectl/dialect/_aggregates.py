@@ -43,6 +43,8 @@ AGGREGATES: dict[str, list[Signature]] = {
 }
 _NUMERIC_BOUND = "79228162514264337593543950335"
 _ORDERED = ("string_agg", "array_agg")
+# Aggregates of `x::numeric`, x a double, that need no decimal: DuckDB's function, and the type that RisingWave returns.
+_OF_DOUBLES: dict[str, tuple[str, Type]] = {"avg": ("favg", "numeric"), "count": ("count", "bigint")}
 _RANKS = ("row_number", "rank", "dense_rank")
 _OFFSETS = ("lag", "lead")
 _ENDS = ("first_value", "last_value")
@@ -72,10 +74,11 @@ def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, st
     if name == "count" and isinstance(node.expressions[0] if node.expressions else None, exp.Star):
         return sql("count(*)"), "bigint", "{0}"
     arguments, distinct, order = _arguments(ctx, node)
-    if name == "avg" and not distinct:
-        exact = _mean_of_doubles(ctx, arguments[0])
-        if exact is not None:
-            return _mark(exact), "numeric", "{0}"
+    if name in _OF_DOUBLES and not distinct:
+        bounded = _double_as_numeric(ctx, arguments[0])
+        if bounded is not None:
+            function, returned = _OF_DOUBLES[name]
+            return _mark(sql(f"{function}({{0}})", bounded)), returned, "{0}"
     typed = [ctx(argument) for argument in arguments]
     types = [of for _, of in typed]
     signature = select_signature(ctx, node, AGGREGATES, name, types)
@@ -90,8 +93,8 @@ def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, st
     return _mark(result), _result(signature, types), signature.template
 
 
-def _mean_of_doubles(ctx: Context, argument: exp.Expression) -> exp.Expression | None:
-    """`avg(x::numeric)` of a double: a compensated sum is as good as RisingWave's 28 digits, ten decimals are not.
+def _double_as_numeric(ctx: Context, argument: exp.Expression) -> exp.Expression | None:
+    """`x::numeric` as the double that it is: a compensated sum is as good as 28 digits, DuckDB's ten decimals are not.
 
     What is no numeric (NaN, infinities, beyond 28 digits) is NULL there, and left out here. Values of which some
     are 10**16 times as large as their mean are beyond it.
@@ -101,7 +104,7 @@ def _mean_of_doubles(ctx: Context, argument: exp.Expression) -> exp.Expression |
     value, of = ctx(argument.this.copy())
     if of not in FLOATS:
         return None
-    return sql(f"favg(CASE WHEN abs({{0}}) < {_NUMERIC_BOUND} THEN {{0}} END)", value)
+    return sql(f"CASE WHEN abs({{0}}) < {_NUMERIC_BOUND} THEN {{0}} END", value)
 
 
 def _result(signature: Signature, types: list[Type]) -> Type:

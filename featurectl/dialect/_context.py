@@ -10,7 +10,7 @@ from featurectl.dialect._output import call, quoted, sql
 from featurectl.errors import ProjectError, UnsupportedOnEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from sqlglot import exp
@@ -67,6 +67,7 @@ class Context:
     first_line: int
     scope: Scope = Scope()
     ctes: Mapping[str, Columns | None] = field(default_factory=dict)
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __call__(self, node: exp.Expression) -> Typed:
         """Translates an expression."""

@@ -10,6 +10,7 @@ from sqlglot import exp
 from featurectl.dialect._json import jsonb_typeof
 from featurectl.dialect._output import call, sql
 from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
+from featurectl.dialect._table_functions import rows_of
 from featurectl.dialect._times import date_trunc
 from featurectl.dialect._types import is_kind, unify
 
@@ -171,6 +172,9 @@ def result_type(signature: Signature, types: list[Type]) -> Type:
 def scalar(ctx: Context, node: exp.Expression) -> Typed:
     """A call by name."""
     name = str(node.this).lower()
+    if name in ("unnest", "generate_series", "range"):
+        rows, of = rows_of(ctx, name, node, node.expressions)
+        return sql("unnest({0})", rows), of
     if name in _SPECIAL:
         return _SPECIAL[name](ctx, node)
     return _by_table(ctx, node, name, node.expressions)

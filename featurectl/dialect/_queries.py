@@ -11,7 +11,7 @@ from featurectl.dialect._hop import hop_as_frame
 from featurectl.dialect._json import share_documents
 from featurectl.dialect._latest import mark_latest, pick_latest
 from featurectl.dialect._naming import output_name
-from featurectl.dialect._relations import join, relation
+from featurectl.dialect._relations import Found, conditions, from_items
 from featurectl.dialect._types import unify
 
 if TYPE_CHECKING:
@@ -77,22 +77,15 @@ def _select(ctx: Context, node: exp.Expression) -> Result:
 
 
 def _sources(ctx: Context, node: exp.Expression) -> Scope:
-    found: dict[str, Columns | None] = {}
+    found: Found = {}
     first = node.args.get("from_")
     if first is not None:
-        source, name, columns = relation(ctx, first.this)
-        first.set("this", source)
-        found[name or "?0"] = columns
-    for index, item in enumerate(node.args.get("joins") or []):
-        _, name, columns = join(ctx, item)
-        found[name or f"?{index + 1}"] = columns
+        first.set("this", from_items(ctx, first.this, node.args.get("joins") or [], found))
     return Scope(found, ctx.scope)
 
 
 def _conditions(ctx: Context, node: exp.Expression) -> None:
-    for item in node.args.get("joins") or []:
-        if item.args.get("on") is not None:
-            item.set("on", ctx.sql(item.args["on"]))
+    conditions(ctx, node.args.get("joins") or [])
     for clause in ("where", "having"):
         if node.args.get(clause) is not None:
             part = node.args[clause]
@@ -136,11 +129,15 @@ def _projection(ctx: Context, select: exp.Expression, item: exp.Expression) -> R
 def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
     star = item.this if isinstance(item, exp.Column) else item
     ctx.check(star, frozenset({"except_"}))
-    if any(part.args.get("using") for part in select.args.get("joins") or []):
-        raise ctx.unsupported(item, "SELECT * over a join with USING", "name the columns")
+    _merged(ctx, select, item)
     prefix = item.text("table") if isinstance(item, exp.Column) else ""
-    left_out = {column.name for column in star.args.get("except_") or []}
-    star.set("except_", [exp.Column(this=column.this) for column in star.args.get("except_") or []])
+    excepted = [
+        column for column in star.args.get("except_") or [] if not prefix or column.text("table") in ("", prefix)
+    ]
+    if not prefix and len(ctx.scope.sources) > 1 and any(column.text("table") for column in excepted):
+        raise ctx.unsupported(item, "* EXCEPT (table.column) over a join", "name the columns")
+    left_out = {column.name for column in excepted}
+    star.set("except_", [exp.Column(this=column.this) for column in excepted])
     columns: Columns = {}
     for name, found in ctx.scope.sources.items():
         if prefix in ("", name):
@@ -148,6 +145,13 @@ def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
                 return item, None
             columns.update({key: of for key, of in found.items() if key not in left_out})
     return item, columns
+
+
+def _merged(ctx: Context, select: exp.Expression, item: exp.Expression) -> None:
+    """`*` over USING and NATURAL: both engines give the columns of the left side, then what the right has beside."""
+    for part in select.args.get("joins") or []:
+        if (part.args.get("using") or part.args.get("method")) and str(part.args.get("side") or "") not in ("", "LEFT"):
+            raise ctx.unsupported(item, "SELECT * over an outer join with USING", "name the columns")
 
 
 def _order(ctx: Context, node: exp.Expression) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from featurectl.errors import ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlglot import exp
 
@@ -87,7 +87,13 @@ def parse_query(sql: str, *, file: str | None = None, first_line: int = 1) -> Qu
     )
 
 
-def translate_query(query: Query, *, in_view: bool = True, schema: Schema | None = None) -> str:
+def translate_query(
+    query: Query,
+    *,
+    in_view: bool = True,
+    schema: Schema | None = None,
+    keys: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """The query in DuckDB's SQL, with RisingWave's meaning. It relies on `MACROS`.
 
     Args:
@@ -95,6 +101,8 @@ def translate_query(query: Query, *, in_view: bool = True, schema: Schema | None
         in_view: In a view an expression that fails is NULL; else it is an error.
         schema: The columns of the relations that it reads and their types, as far as they are known:
             some operators mean other things for other types.
+        keys: The primary keys of relations, as far as they are known: an ASOF join takes the row with the smallest
+            key of those that are equally near, and with no key known the row whose values are the smallest.
 
     Raises:
         UnsupportedOnEngine: a construct that is not known to mean the same on DuckDB.
@@ -103,7 +111,7 @@ def translate_query(query: Query, *, in_view: bool = True, schema: Schema | None
     from featurectl.dialect._output import to_duckdb
     from featurectl.dialect._translation import translated
 
-    return to_duckdb(translated(query, in_view=in_view, schema=schema or {})[0])
+    return to_duckdb(translated(query, in_view=in_view, schema=schema or {}, keys=keys)[0])
 
 
 def output_types(query: Query, *, schema: Schema | None = None) -> dict[str, str | None] | None:

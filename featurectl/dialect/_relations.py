@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._asof import asof
 from featurectl.dialect._casts import interval_parts, spelled
+from featurectl.dialect._context import Scope
 from featurectl.dialect._output import sql
+from featurectl.dialect._table_functions import from_function
 from featurectl.dialect._times import as_instant, as_utc
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Columns, Context
     from featurectl.dialect._types import Type
 
-__all__ = ["WindowCall", "columns_of", "join", "relation", "window_call"]
+__all__ = ["Found", "WindowCall", "columns_of", "conditions", "from_items", "relation", "window_call"]
 
 Source = tuple[exp.Expression, str, "Columns | None"]
+Found = dict[str, "Columns | None"]
 
+_CATALOG = re.compile(r"(pg_|rw_|information_schema$)")
 _MICROSECONDS = {"day": 86_400_000_000, "microsecond": 1}
 _BUCKET_ORIGIN = 10_959 * 86_400_000_000  # DuckDB counts its buckets from 2000-01-03, RisingWave from 1970
 
@@ -76,6 +82,11 @@ def relation(ctx: Context, node: exp.Expression) -> Source:
         return _subquery(ctx, node)
     if isinstance(node, exp.Values):
         return _values(ctx, node)
+    if isinstance(node, exp.Lateral):
+        return _lateral(ctx, node)
+    rows = from_function(ctx, node)
+    if rows is not None:
+        return rows
     if not isinstance(node, exp.Table):
         raise ctx.unsupported(node, f"{type(node).key.upper()} in FROM")
     ctx.check(node, frozenset({"this", "db", "alias"}))
@@ -85,6 +96,8 @@ def relation(ctx: Context, node: exp.Expression) -> Source:
     if not isinstance(node.this, exp.Identifier):
         raise ctx.unsupported(node, f"{node.this.name or type(node.this).key} in FROM")
     columns = columns_of(ctx, node.text("db"), node.name)
+    if columns is None and _CATALOG.match(node.text("db") or node.name):
+        raise ctx.unsupported(node, f"the catalog relation {node.text('db') or node.name}")
     return node, node.alias_or_name, _renamed(ctx, node, columns)
 
 
@@ -114,12 +127,22 @@ def _subquery(ctx: Context, node: exp.Expression) -> Source:
     return node, node.alias, _renamed(ctx, node, columns)
 
 
+def _lateral(ctx: Context, node: exp.Expression) -> Source:
+    ctx.check(node, frozenset({"this", "alias"}))
+    inner, columns = ctx.query(ctx, node.this.this) if isinstance(node.this, exp.Subquery) else (None, None)
+    if inner is None:
+        raise ctx.unsupported(node, "LATERAL without a subquery")
+    node.this.set("this", inner)
+    return node, node.alias, _renamed(ctx, node, columns)
+
+
 def _values(ctx: Context, node: exp.Expression) -> Source:
-    alias = node.args.get("alias")
-    if alias is None or not alias.args.get("columns"):
-        raise ctx.unsupported(node, "VALUES without column names", "write (VALUES …) AS t(a, b)")
     inner, columns = ctx.query(ctx, node)
-    return inner, node.alias, _renamed(ctx, node, columns)
+    found = _renamed(ctx, node, columns)
+    if found is not None and not (node.args.get("alias") and node.args["alias"].args.get("columns")):
+        names = [exp.to_identifier(name, quoted=True) for name in found]
+        node.set("alias", exp.TableAlias(this=exp.to_identifier(node.alias or "values", quoted=True), columns=names))
+    return inner, node.alias, found
 
 
 def _windowed(ctx: Context, node: exp.Expression, window: WindowCall) -> Source:
@@ -149,13 +172,58 @@ def _hopped(window: WindowCall) -> str:
 
 
 _KINDS = ("", "INNER", "OUTER", "CROSS")
+_METHODS = ("", "NATURAL", "ASOF")
 
 
-def join(ctx: Context, node: exp.Expression) -> Source:
-    """The right side of a join; its condition is translated once all sides are known."""
-    ctx.check(node, frozenset({"this", "on", "using", "side", "kind"}))
+def from_items(ctx: Context, first: exp.Expression, joins: list[exp.Expression], found: Found) -> exp.Expression:
+    """Translates FROM with its joins in place; their conditions wait until all names are in `found`."""
+    source = _item(ctx, first, found)
+    for item in joins:
+        _join(ctx, item, found)
+    return source
+
+
+def _item(ctx: Context, node: exp.Expression, found: Found) -> exp.Expression:
+    scoped = ctx.within(Scope(dict(found), ctx.scope))
+    if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table) and not node.args.get("alias"):
+        return _nested(scoped, node, found)
+    source, name, columns = relation(scoped, node)
+    found[name or f"?{len(found)}"] = columns
+    return source
+
+
+def _nested(ctx: Context, node: exp.Expression, found: Found) -> exp.Expression:
+    """`(a JOIN b ON …)`."""
+    joins = node.this.args.pop("joins", None) or []
+    inner: Found = {}
+    source = from_items(ctx, node.this, joins, inner)
+    conditions(ctx.within(Scope(inner, ctx.scope)), joins)
+    found.update(inner)
+    places = " ".join(f"{{{index + 1}}}" for index in range(len(joins)))
+    return sql(f"({{0}} {places})", source, *joins)
+
+
+def conditions(ctx: Context, joins: list[exp.Expression]) -> None:
+    """Translates what joins are ON."""
+    for item in joins:
+        if item.args.get("on") is not None:
+            item.set("on", ctx.sql(item.args["on"]))
+
+
+def _join(ctx: Context, node: exp.Expression, found: Found) -> None:
+    ctx.check(node, frozenset({"this", "on", "using", "side", "kind", "method"}))
     if str(node.args.get("kind") or "").upper() not in _KINDS:
         raise ctx.unsupported(node, f"{node.args['kind']} JOIN")
-    source, name, columns = relation(ctx, node.this)
+    method = str(node.args.get("method") or "").upper()
+    if method not in _METHODS:
+        raise ctx.unsupported(node, f"{method} JOIN")
+    before = set(found)
+    original = node.this.copy() if method == "ASOF" else node.this
+    source = _item(ctx, node.this, found)
+    if method == "ASOF":
+        if not isinstance(source, exp.Table | exp.Subquery):
+            raise ctx.unsupported(node, "an ASOF join with this right side")
+        name = next(iter(set(found) - before))
+        kept = source.copy()
+        source = asof(ctx, exp.Join(**{**node.args, "this": original}), kept, name, found)
     node.set("this", source)
-    return node, name, columns

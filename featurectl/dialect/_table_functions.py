@@ -1,0 +1,80 @@
+"""Functions that give rows: in FROM, and in the list of a SELECT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from featurectl.dialect._output import sql
+from featurectl.dialect._types import INTEGERS, TEMPORAL, duckdb_type, unify
+
+if TYPE_CHECKING:
+    from featurectl.dialect._context import Context, Typed
+
+__all__ = ["ROWS", "from_function", "rows_of"]
+
+ROWS = ("generate_series", "range", "unnest", "generate_subscripts", "regexp_matches", "jsonb_array_elements")
+
+
+def rows_of(ctx: Context, name: str, node: exp.Expression, arguments: list[exp.Expression]) -> Typed:
+    """The list whose elements are the rows, and the type of an element."""
+    typed = [ctx(argument) for argument in arguments]
+    types = [of for _, of in typed]
+    parts = [part for part, _ in typed]
+    if name == "unnest" and len(typed) == 1:
+        of = types[0]
+        if of is not None and not of.endswith("[]"):
+            raise ctx.wrong(node, f"unnest of {of}")
+        deep = bool(of and of.endswith("[][]"))
+        return (sql("flatten({0})", parts[0]) if deep else parts[0]), of.replace("[]", "") if of else None
+    if name in ("generate_series", "range") and len(typed) in (2, 3):
+        return _series(ctx, name, node, parts, types)
+    raise ctx.unsupported(node, f"{name}({', '.join(str(of or '?') for of in types)})")
+
+
+def _series(
+    ctx: Context, name: str, node: exp.Expression, parts: list[exp.Expression], types: list[str | None]
+) -> Typed:
+    common = unify(types[:2])
+    if common in INTEGERS and (len(types) == 2 or types[2] in INTEGERS):
+        of = unify([common, *types[2:]])
+        places = ", ".join(f"CAST({{{index}}} AS BIGINT)" for index in range(len(parts)))
+        return sql(f"CAST({name}({places}) AS {duckdb_type(str(of))}[])", *parts), of
+    if common in ("timestamp", "timestamptz") and len(types) == 3 and types[2] in ("interval", "unknown"):
+        if common not in TEMPORAL or "unknown" in types:
+            raise ctx.unsupported(node, f"{name} of texts", "cast its arguments")
+        return sql(f"{name}({{0}}, {{1}}, {{2}})", *parts), common
+    raise ctx.unsupported(node, f"{name}({', '.join(str(of or '?') for of in types)})", "cast its arguments")
+
+
+def from_function(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, str, dict[str, str | None]] | None:
+    """A FROM item that is such a function: its translation, its name, its columns."""
+    if isinstance(node, exp.Unnest):
+        ctx.check(node, frozenset({"expressions", "alias", "offset"}))
+        name, arguments, ordinality = "unnest", node.expressions, node.args.get("offset")
+    elif isinstance(node, exp.Table) and isinstance(node.this, exp.Anonymous):
+        ctx.check(node, frozenset({"this", "alias", "ordinality"}))
+        name, arguments, ordinality = str(node.this.this).lower(), node.this.expressions, node.args.get("ordinality")
+    else:
+        return None
+    if name not in ROWS:
+        return None
+    rows, of = rows_of(ctx, name, node, list(arguments))
+    alias = node.args.get("alias")
+    given = [column.name for column in alias.args.get("columns") or []] if alias else []
+    if isinstance(ordinality, exp.Identifier) and given:
+        given.append(ordinality.name)  # the parser takes the last name for that of the ordinality
+    table = alias.name if alias and alias.name else name
+    columns: dict[str, str | None] = {given[0] if given else name: of}
+    body = f"unnest({{0}}) AS {_quoted(next(iter(columns)))}"
+    if ordinality:
+        number = given[1] if len(given) > 1 else "ordinality"
+        columns[number] = "bigint"
+        body = f"{body}, generate_subscripts({{0}}, 1) AS {_quoted(number)}"
+    return sql(f"(SELECT {body}) AS {_quoted(table)}", rows), table, columns
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""').replace("{", "{{").replace("}", "}}")
+    return f'"{escaped}"'
