@@ -7,6 +7,7 @@ FeaturectlError                 exit code 1
 │   ├── UnsupportedOnEngine     SQL that this engine cannot run with the same meaning
 │   └── MigrationChanged        a migration that already ran was edited
 ├── LogError                    the event log could not be read or written
+│   └── LogUnavailable          it does not answer; it may by itself, later
 ├── SourceError                 a producer's source (API, file) did not deliver
 ├── EngineError                 the engine refused or failed
 │   └── EngineBusy              another process holds the engine for writing
@@ -31,6 +32,7 @@ __all__ = [
     "EngineError",
     "FeaturectlError",
     "LogError",
+    "LogUnavailable",
     "MigrationChanged",
     "MissingExtra",
     "PlanMoved",
@@ -107,6 +109,10 @@ class MigrationChanged(ProjectError):
 
 class LogError(FeaturectlError):
     """The event log could not be read or written."""
+
+
+class LogUnavailable(LogError):
+    """The event log did not answer in time. Nothing is wrong with what was asked: later it may answer."""
 
 
 class SourceError(FeaturectlError):

@@ -22,6 +22,7 @@ from featurectl.cli._render import print_rows
 
 if TYPE_CHECKING:
     from featurectl.engines.base import RefreshReport
+    from featurectl.errors import FeaturectlError
 
 __all__ = ["backfill", "run", "test"]
 
@@ -50,7 +51,8 @@ class _Time(click.ParamType[datetime]):
 @click.pass_context
 def run(ctx: click.Context, once: bool, interval: float) -> None:
     """Bring new events into the source tables and refresh what depends on them. Readers see each refresh whole.
-    SIGINT and SIGTERM let the refresh in hand finish; a kill loses nothing and doubles nothing.
+    SIGINT and SIGTERM let the refresh in hand finish; a kill loses nothing and doubles nothing. A log that does not
+    answer is a warning, and tried again until it does; with --once it is an error.
 
     \b
     Example:
@@ -72,9 +74,18 @@ def run(ctx: click.Context, once: bool, interval: float) -> None:
     with stop.on_signals():
         by_itself = "RisingWave refreshes by itself. " if engine.capabilities.refreshes_by_itself else ""
         click.echo(f"{by_itself}Following the log every {interval:g} s. Stop with Ctrl-C.", err=True)
-        for report in follow(engine, timedelta(seconds=interval), stop):
+        for report in follow(engine, timedelta(seconds=interval), stop, _tell_trouble):
             _print_report(report)
     click.echo("Stopped.", err=True)
+
+
+def _tell_trouble(error: FeaturectlError | None) -> None:
+    at = time.strftime("%H:%M:%S")
+    if error is None:
+        click.echo(f"{at} It answers again.", err=True)
+        return
+    hint = f" ({error.hint})" if error.hint else ""
+    click.echo(f"{at} warning: {error}; trying again{hint}", err=True)
 
 
 def _print_report(report: RefreshReport) -> None:

@@ -7,6 +7,7 @@ bind as weakly as in Postgres.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlglot import exp
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["fold_identifiers", "line_of", "parse_one"]
+
+
+# What it does not know it says there, and goes on. Here that becomes an error, so it need not be said twice.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
 
 def _arrow(kind: type[exp.Expression]) -> Callable[..., Any]:

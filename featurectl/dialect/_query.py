@@ -80,7 +80,8 @@ def parse_query(sql: str, *, file: str | None = None, first_line: int = 1) -> Qu
 
     tree = parse_one(sql, file=file, first_line=first_line)
     if not isinstance(tree, exp.Query | exp.Values):
-        raise ProjectError(f"a query expected, not {type(tree).key.upper()}", file=file, line=first_line)
+        what = tree.name if isinstance(tree, exp.Command) else type(tree).key
+        raise ProjectError(f"a query expected, not {what.upper()}", file=file, line=first_line)
     fold_identifiers(tree)
     return Query(
         sql, tree, references_of(tree), fingerprint_of(tree), columns_of(tree), file=file, first_line=first_line

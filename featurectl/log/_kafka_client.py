@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from featurectl.errors import LogError, MissingExtra, SettingsError
+from featurectl.errors import LogError, LogUnavailable, MissingExtra, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -163,14 +163,20 @@ class KafkaClient:
             raise self.error(doing, error.args[0]) from error
 
     def error(self, doing: str, reason: KafkaError) -> LogError:
-        """The reason on one line, better than Kafka's own where the background knows a better one."""
+        """The reason on one line, better than Kafka's own where the background knows a better one.
+
+        LogUnavailable for what may end by itself.
+        """
         name, text = reason.name(), _plain(reason.str())
-        if name in _PASSING:
+        passes = name in _PASSING
+        if passes:
             text = f"no answer within {self.timeout:g} s"
             if self._trouble is not None:
                 name, said = self._trouble.name(), _plain(self._trouble.str())
-                text = said if name in _HOPELESS else f"{text} ({said})"
-        return LogError(f"Kafka at {self.servers}: cannot {doing}: {text}", hint=_HINTS.get(name))
+                passes = name not in _HOPELESS
+                text = f"{text} ({said})" if passes else said
+        kind = LogUnavailable if passes else LogError
+        return kind(f"Kafka at {self.servers}: cannot {doing}: {text}", hint=_HINTS.get(name))
 
     @cached_property
     def _asking(self) -> Consumer:

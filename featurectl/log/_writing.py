@@ -33,6 +33,8 @@ _SURELY_SHORT_KEY = MAX_KEY_BYTES // 4  # characters; more of them need to be me
 _MADE_FOLDERS = 3  # <project>/<home>/log: a first run makes them all
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_HINT = "free space on the disk and go on: what was acknowledged is there"
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_REFUSED_HINT = "FEATURECTL_HOME, or --home, is a folder that may be written to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def mapped_errors(topic: str, doing: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = _FULL_HINT if error.errno in _FULL else None
+        hint = _FULL_HINT if error.errno in _FULL else _REFUSED_HINT if error.errno in _REFUSED else None
         raise LogError(f"topic {topic}: cannot {doing}: {error.strerror or error}", hint=hint) from error
 
 

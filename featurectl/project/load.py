@@ -104,7 +104,7 @@ def _load_view(path: Path, renderer: Renderer, analyser: Analyser) -> _Draft:
         )
     metadata, body = _split_metadata(rendered, analyser)
     analysis = analyser.view(body)
-    _check_columns(body.file, metadata, analysis)
+    _check_columns(rendered, body, metadata, analysis)
     return _Draft(name, metadata, body, analysis)
 
 
@@ -148,18 +148,24 @@ def _metadata_error(error: ValidationError, rendered: Rendered, block: str, firs
     return ProjectError(message, file=rendered.file, line=rendered.source_line(first_line + at), hint=hint)
 
 
-def _check_columns(file: str, metadata: ViewMetadata, analysis: ViewAnalysis) -> None:
+def _check_columns(rendered: Rendered, body: Rendered, metadata: ViewMetadata, analysis: ViewAnalysis) -> None:
     if analysis.columns is None:
         return
     twice = next((c for c in analysis.columns if analysis.columns.count(c) > 1), None)
     if twice is not None:
-        raise ProjectError(f"the query gives the column {twice!r} twice", file=file, hint="name one of them with AS")
+        raise ProjectError(
+            f"the query gives the column {twice!r} twice",
+            file=body.file,
+            line=_line_naming(body, twice, last=True),
+            hint="name one of them with AS",
+        )
     named = [*metadata.entity, *([metadata.event_time] if metadata.event_time else [])]
     for column in named:
         if column not in analysis.columns:
             raise ProjectError(
                 f"metadata names the column {column!r}, which the query does not give",
-                file=file,
+                file=rendered.file,
+                line=_line_naming(rendered, column),
                 hint=f"it gives: {', '.join(analysis.columns)}",
             )
 
@@ -201,7 +207,13 @@ def _ordered(drafts: Mapping[str, _Draft]) -> list[str]:
     def visit(name: str, path: tuple[str, ...]) -> None:
         if name in path:
             cycle = " → ".join([*path[path.index(name) :], name])
-            raise ProjectError(f"views read each other in a circle: {cycle}", file=drafts[name].rendered.file)
+            last = drafts[path[-1]].rendered
+            raise ProjectError(
+                f"views read each other in a circle: {cycle}",
+                file=last.file,
+                line=_line_naming(last, name),
+                hint="one of them has to do without the other",
+            )
         if name in done or name not in drafts:
             return
         for reference in sorted(drafts[name].analysis.references):
@@ -215,15 +227,19 @@ def _ordered(drafts: Mapping[str, _Draft]) -> list[str]:
 
 
 def _unknown_reference(draft: _Draft, reference: str, known: Iterable[str]) -> ProjectError:
-    lines = draft.rendered.text.split("\n")
-    at = next((i for i, line in enumerate(lines, 1) if re.search(rf"\b{re.escape(reference)}\b", line)), 1)
     near = _nearest(reference, known)
     return ProjectError(
         f"{reference} is neither a view nor a table that a migration creates",
         file=draft.rendered.file,
-        line=draft.rendered.source_line(at),
+        line=_line_naming(draft.rendered, reference),
         hint=f"did you mean {near}?" if near else "add a view sql/…/NAME.sql or a migration that creates it",
     )
+
+
+def _line_naming(rendered: Rendered, word: str, *, last: bool = False) -> int:
+    """The template's line with the first (or last) place that names something."""
+    lines = [i for i, line in enumerate(rendered.text.split("\n"), 1) if re.search(rf"\b{re.escape(word)}\b", line)]
+    return rendered.source_line(lines[-1 if last else 0] if lines else 1)
 
 
 def _nearest(word: str, known: Iterable[str]) -> str | None:

@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Ingested, RefreshReport
-from featurectl.errors import EngineBusy, EngineError, UsageError
+from featurectl.errors import EngineBusy, EngineError, LogUnavailable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from featurectl.engines.base import Engine
+    from featurectl.errors import FeaturectlError
     from featurectl.stopping import Stop
 
 __all__ = ["follow", "refresh_once"]
@@ -23,6 +24,7 @@ __all__ = ["follow", "refresh_once"]
 _WAIT_FOR_APPLY = timedelta(seconds=60)
 _BUSY_IS_FINE = timedelta(seconds=1)
 _LOOK_SECONDS = 0.2
+_TRY_AGAIN_SECONDS = 1.0
 # A busy server shows nothing until its next barrier is through, which may take minutes.
 _STANDSTILL_SECONDS = 300.0
 
@@ -45,32 +47,73 @@ def refresh_once(
     return reports
 
 
-def follow(engine: Engine, interval: timedelta, stop: Stop) -> Iterator[RefreshReport]:
+def follow(
+    engine: Engine, interval: timedelta, stop: Stop, trouble: Callable[[FeaturectlError | None], None]
+) -> Iterator[RefreshReport]:
     """Refresh whenever there are new events, looking every `interval`, until `stop` is asked.
 
     The engine is held only while there is something to do, so that an apply gets its turn. One that refreshes by
     itself is not held at all; a report then says what came in since the last one.
+
+    A log that does not answer, or an engine elsewhere that does not, is no end: it is tried again, and `trouble` is
+    told each reason, and None once it is over. Raises FeaturectlError for what does not pass by itself.
     """
     _require_sources(engine)
     if engine.capabilities.refreshes_by_itself:
-        yield from _watch(engine, interval, stop)
+        yield from _watch(engine, interval, stop, _Trouble(trouble))
         return
+    told = _Trouble(trouble)
     while not stop.asked:
-        if engine.has_news():
-            try:
-                with engine.write("run", _BUSY_IS_FINE) as writer:
-                    report = writer.refresh()
-            except EngineBusy:
-                continue  # an apply or a backfill has it; the events wait in the log
+        try:
+            report = _refreshed(engine) if engine.has_news() else None
+        except EngineBusy:
+            continue  # an apply or a backfill has it; the events wait in the log
+        except LogUnavailable as error:
+            told.of(error)
+            stop.wait(max(interval.total_seconds(), _TRY_AGAIN_SECONDS))
+            continue
+        told.over()
+        if report is not None:
             yield report
         else:
             stop.wait(interval.total_seconds())
 
 
-def _watch(engine: Engine, interval: timedelta, stop: Stop) -> Iterator[RefreshReport]:
+def _refreshed(engine: Engine) -> RefreshReport:
+    with engine.write("run", _BUSY_IS_FINE) as writer:
+        return writer.refresh()
+
+
+class _Trouble:
+    """Says a reason once, however often it comes, and when it is over."""
+
+    def __init__(self, tell: Callable[[FeaturectlError | None], None]) -> None:
+        self._tell = tell
+        self._said: str | None = None
+
+    def of(self, error: FeaturectlError) -> None:
+        """Something is in the way."""
+        if str(error) != self._said:
+            self._said = str(error)
+            self._tell(error)
+
+    def over(self) -> None:
+        """Nothing is."""
+        if self._said is not None:
+            self._said = None
+            self._tell(None)
+
+
+def _watch(engine: Engine, interval: timedelta, stop: Stop, told: _Trouble) -> Iterator[RefreshReport]:
     before, since = _rows(engine), time.monotonic()
     while not stop.wait(interval.total_seconds()):
-        now, at = _rows(engine), time.monotonic()
+        try:
+            now, at = _rows(engine), time.monotonic()
+        except EngineError as error:
+            told.of(error)
+            stop.wait(_TRY_AGAIN_SECONDS)
+            continue
+        told.over()
         report = _between(before, now, at - since)
         before, since = now, at
         if report.ingested:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -129,11 +131,22 @@ def test_the_views_unit_tests_pass_and_a_failure_is_readable(call, tmp_path: Pat
     assert "1 failed" in text
 
 
+@pytest.mark.parametrize("statement", ["EXPLAIN SELECT 1", "SHOW TABLES", "CALL f()"])
+def test_what_is_no_query_is_said_once(call, tmp_path: Path, statement: str) -> None:  # type: ignore[no-untyped-def]
+    call("apply")
+    # As a process: a library's own words would go to its standard error.
+    words = [sys.executable, "-m", "featurectl", "--project", str(ROOT), "--home", str(tmp_path / "home"), "query"]
+    done = subprocess.run([*words, statement], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: a query expected, not {statement.split(maxsplit=1)[0]}\n"
+
+
 def test_errors_are_one_line_with_a_hint(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     text = call("query", code=2)
     assert text.splitlines() == ["error: nothing is applied here yet", "hint: run: featurectl apply"]
     call("apply")
     text = call("query", "SELECT nothing FROM features_enriched", code=1)
     assert text.startswith("error: ") and "nothing" in text and "Traceback" not in text
+    assert "no view or table 'nowhere'" in call("query", "SELECT 1 FROM nowhere", code=1)
     assert "unknown" in call("query", "-o", "xml", code=2)
     assert "is empty" in call("backfill", "x", "--from", "2024-01-02", "--to", "2024-01-01", code=2)

@@ -12,7 +12,9 @@ TARGET = ROOT / "docs" / "commands.md"
 HEAD = """# Commands
 
 Made from the commands' own `--help`. Exit codes everywhere: 0 done, 1 failed, 2 usage; `plan --detailed-exitcode`:
-0 nothing to do, 2 changes, 1 any error, usage included. Errors are one line on standard error, with a hint.
+0 nothing to do, 2 changes, 1 any error, usage included. Usage is the words of the call: an unknown command, option or
+name, nothing applied yet. A query that is refused, for its syntax or for a table or column that is not there, is 1.
+Errors are one line on standard error, with a hint.
 """
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from featurectl.settings import SETTINGS_FILE, Settings, load_settings
+from producers.settings import ApiSettings, load_api_settings
 from tests.house.source import ROOT
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def named() -> dict[str, str]:
 
 def test_example_names_every_setting_and_no_other() -> None:
     aliases = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    assert set(named()) == (aliases - IN_TOML_ONLY) | TOPICS
+    of_producers = {str(field.validation_alias) for field in ApiSettings.model_fields.values()}
+    assert set(named()) == (aliases - IN_TOML_ONLY) | TOPICS | of_producers
 
 
 def test_example_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,6 +41,7 @@ def test_example_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     example, default = load_settings(tmp_path), load_settings(tmp_path / "empty")
     ignored = {"project_dir", "topics"}
     assert example.model_dump(exclude=ignored) == default.model_dump(exclude=ignored)
+    assert load_api_settings(tmp_path).model_dump() == load_api_settings(tmp_path / "empty").model_dump()
     assert example.topics == {"solar": "solar_production_raw", "weather": "weather_raw"}
 
 

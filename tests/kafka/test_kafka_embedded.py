@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -166,6 +167,46 @@ def test_kafka_that_is_gone_is_one_line_and_a_hint(workspace: Workspace, monkeyp
     assert "Kafka at 127.0.0.1:1: cannot find topic" in problem
     assert "no answer within 1 s" in problem
     assert "KAFKA_BOOTSTRAP_SERVERS" in hint
+
+
+def test_an_outage_longer_than_the_timeout_is_a_warning_to_run_and_it_goes_on(
+    workspace: Workspace, kafka_to_stop: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_TIMEOUT", "1")
+    topic = workspace.settings.topic("solar")
+    with run_command() as process:
+        assert "Following the log" in process.stderr.readline()
+        kafka_to_stop.kill()
+        warning = process.stderr.readline()
+        assert re.match(
+            r"\d\d:\d\d:\d\d warning: Kafka at .*no answer within 1 s.*; trying again \(is it running", warning
+        )
+        kafka_to_stop.start()
+        assert "It answers again." in process.stderr.readline()
+        with workspace.log.writer(topic) as writer:
+            writer.append(batch_from(0))
+        assert f"{SOLAR} +" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, errors) == (0, "Stopped.\n")
+
+
+def test_what_does_not_pass_by_itself_ends_run(workspace: Workspace, kafka_dsn: str) -> None:
+    from confluent_kafka.admin import AdminClient
+
+    topic = workspace.settings.topic("solar")
+    with workspace.log.writer(topic) as writer:
+        writer.append(batch_from(0, 50))
+    workspace.refresh()
+    admin = AdminClient({"bootstrap.servers": kafka_dsn, "log_level": 0})
+    admin.delete_topics([topic])[topic].result()
+    with workspace.log.writer(workspace.settings.topic("weather")) as writer:
+        writer.append([Event(b"{}")])
+    with run_command() as process:
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 1
+    assert "it does not exist, but it was read up to offset" in errors
+    assert "hint: the topic was made anew or cut" in errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

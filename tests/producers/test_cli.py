@@ -134,6 +134,7 @@ def test_a_log_that_cannot_be_written_has_code_1(capsys: pytest.CaptureFixture[s
     code, out, err = run(capsys, "solar", *RANGE, "--project", str(tmp_path))
     assert (code, out) == (1, "")
     assert err.startswith("error: topic solar_production_raw: cannot open it for writing")
+    assert err.splitlines()[1:] == ["hint: FEATURECTL_HOME, or --home, is a folder that may be written to"]
 
 
 def test_what_is_rejected_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -57,7 +57,10 @@ def test_this_repository_loads_in_dependency_order() -> None:
         ("/*\ndescription: x\nentitee: log_offset\n*/\nSELECT log_offset FROM raw", 3, "unknown key 'entitee'"),
         ("/*\ndescription: [\n*/\nSELECT log_offset FROM raw", 3, "metadata"),
         ("/*\ngrain: often\n*/\nSELECT log_offset FROM raw", 2, "not a duration"),
-        ("/*\nentity: who\n*/\nSELECT log_offset FROM raw", None, "'who', which the query does not give"),
+        ("/*\nentity: who\n*/\nSELECT log_offset FROM raw", 2, "'who', which the query does not give"),
+        ("/*\nentity:\n  - log_offset\n  - who\n*/\nSELECT log_offset FROM raw", 4, "'who', which the query does not"),
+        ("/*\nevent_time: at\n*/\nSELECT log_offset FROM raw", 2, "'at', which the query does not give"),
+        ("SELECT log_offset,\n  1 AS x,\n  2 AS x\nFROM raw", 3, "the column 'x' twice"),
         ("SELECT log_offset\nFROM rav", 2, "neither a view nor a table"),
         ("/*\ntags: [x]\n*/\nSELECT log_offset\nFROM raw\nWHERE (", 6, ""),
         ("{{ lines() }}\nSELECT log_offset\nFROM raw\nWHERE )", 4, ""),
@@ -81,8 +84,10 @@ def test_a_near_name_is_suggested(load: Callable[[dict[str, str]], Project]) -> 
 
 
 def test_a_circle_is_named(load: Callable[[dict[str, str]], Project]) -> None:
-    with pytest.raises(ProjectError, match="a → b → a"):
-        load({"sql/a.sql": "SELECT x FROM b", "sql/b.sql": "SELECT x FROM a"})
+    with pytest.raises(ProjectError, match="a → b → a") as caught:
+        load({"sql/a.sql": "SELECT x FROM b", "sql/b.sql": "SELECT x\nFROM a"})
+    assert (caught.value.file, caught.value.line) == ("sql/b.sql", 2)
+    assert caught.value.hint
 
 
 def test_a_name_is_taken_once(load: Callable[[dict[str, str]], Project]) -> None:

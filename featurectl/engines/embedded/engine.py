@@ -152,7 +152,7 @@ def _translate(con: duckdb.DuckDBPyConnection, sql: str) -> str:
         if name not in schema and name not in _LEDGER:  # a file name in quotes, too, is no relation here
             near = difflib.get_close_matches(name, schema, 1)
             hint = f"did you mean {near[0]}?" if near else "featurectl status lists what there is"
-            raise UsageError(f"there is no view or table {name!r}", hint=hint)
+            raise EngineError(f"query: there is no view or table {name!r}", hint=hint)
     return translate_query(query, in_view=False, schema=schema)
 
 

@@ -73,7 +73,10 @@ class Home:
             self.root.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.root / "engine.lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise EngineError(f"cannot write to {self.root}: {error.strerror}") from error
+            raise EngineError(
+                f"cannot write to {self.root}: {error.strerror}",
+                hint="FEATURECTL_HOME, or --home, is a folder that may be written to",
+            ) from error
         try:
             self._take(handle, command, wait)
             holder = {"pid": os.getpid(), "command": command, "since": datetime.now(UTC).isoformat("T", "seconds")}
