@@ -26,8 +26,8 @@ SELECT
   {{ mean('r.temperature_c') }} AS temperature_c, -- °C, mean of the readings nearest to the hour
   {{ mean('r.cloud_cover_pct') }} AS cloud_cover_pct, -- %
   {{ mean('r.solar_radiation_wm2') }} AS solar_radiation_wm2, -- W/m²
-  CASE WHEN min(r.latitude) = max(r.latitude) THEN min(r.latitude) ELSE {{ mean('r.latitude') }} END AS latitude, -- degrees north, of the readings
-  CASE WHEN min(r.longitude) = max(r.longitude) THEN min(r.longitude) ELSE {{ mean('r.longitude') }} END AS longitude -- degrees east, of the readings
+  {{ mean('r.latitude') }} AS latitude, -- degrees north, mean of the readings
+  {{ mean('r.longitude') }} AS longitude -- degrees east, mean of the readings
 FROM readings AS r
 JOIN sites AS s ON s.latitude_2 = r.latitude_2 AND s.longitude_2 = r.longitude_2
 GROUP BY s.region, r.hour

@@ -7,6 +7,8 @@ import pytest
 
 from featurectl.dialect import MACROS, translate
 
+NO_NUMERIC = ("NULL", "'NaN'::double precision", "'Infinity'::double precision", "'1e29'")
+
 
 @pytest.mark.parametrize(
     ("values", "mean"),
@@ -14,6 +16,7 @@ from featurectl.dialect import MACROS, translate
         (["0.0012345678901234", "0.1", "0.2"], 0.10041152263004113),
         (["1e-15", "3e-15"], 2e-15),
         (["1e7", "1", "-1e7"], 1 / 3),
+        (["'1e28'", "'1e29'"], 1e28),
         (["'NaN'::double precision", "4", "NULL"], 4.0),
         (["'Infinity'::double precision"], None),
         (["NULL"], None),
@@ -24,6 +27,9 @@ def test_the_mean_of_doubles_as_decimals(values: list[str], mean: float | None) 
     con = duckdb.connect()
     for macro in MACROS:
         con.execute(macro)
-    translated = translate(f"SELECT avg(x::numeric)::double precision AS m FROM (VALUES {rows}) AS t (x)")
-    [[got]] = con.execute(translated).fetchall()
+    translated = translate(
+        f"SELECT avg(x::numeric)::double precision AS m, count(x::numeric) AS n FROM (VALUES {rows}) AS t (x)"
+    )
+    [[got, counted]] = con.execute(translated).fetchall()
     assert got == (None if mean is None else pytest.approx(mean, rel=1e-9))
+    assert counted == sum(value not in NO_NUMERIC for value in values)
