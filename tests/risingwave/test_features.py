@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from featurectl.services.reading import rejected
+from featurectl.services.verifying import verify
 from tests import oracle
 from tests.embedded.test_features_by_oracle import SITES, START
 from tests.workspace import SOLAR, WEATHER, Workspace
@@ -69,21 +70,22 @@ def weather_messages(count: int, rng: random.Random) -> Iterator[bytes]:
         yield json.dumps(event).encode()
 
 
-@pytest.fixture(scope="module", params=[4_000, pytest.param(100_000, marks=pytest.mark.slow)])
-def dirty(
-    request: pytest.FixtureRequest, risingwave_workspace: Callable[..., ServerWorkspace]
-) -> tuple[ServerWorkspace, list[bytes], list[bytes]]:
-    """A workspace with so many dirty solar events, a third as many of weather: most before the apply, the rest live."""
+SOLAR_EVENTS, WEATHER_EVENTS, LIVE = 100_000, 33_000, 2_000
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def dirty(risingwave_workspace: Callable[..., ServerWorkspace]) -> tuple[ServerWorkspace, list[bytes], list[bytes]]:
+    """A workspace with so many dirty events, most of them there before the apply, the rest live."""
     rng = random.Random(7)
-    solar = list(solar_messages(request.param, rng))
-    weather = list(weather_messages(request.param // 3, rng))
+    solar = list(solar_messages(SOLAR_EVENTS, rng))
+    weather = list(weather_messages(WEATHER_EVENTS, rng))
     workspace = risingwave_workspace(applied=False)
-    live = min(2_000, request.param // 2)
-    workspace.publish(SOLAR, solar[:-live])
-    workspace.publish(WEATHER, weather[:-live])
+    workspace.publish(SOLAR, solar[:-LIVE])
+    workspace.publish(WEATHER, weather[:-LIVE])
     applied = workspace.apply()
-    print(f"{request.param:,} solar events: applied in {applied.seconds:.1f} s")
-    for part in (slice(-live, -live // 2), slice(-live // 2, None)):
+    print(f"{SOLAR_EVENTS:,} solar events: applied in {applied.seconds:.1f} s")
+    for part in (slice(-LIVE, -LIVE // 2), slice(-LIVE // 2, None)):
         workspace.publish(SOLAR, solar[part])
         workspace.publish(WEATHER, weather[part])
         workspace.refresh()
@@ -95,6 +97,17 @@ def test_dirty_events_give_the_rows_of_the_definition(dirty: tuple[ServerWorkspa
     expected = oracle.features_enriched(solar, weather, workspace.regions())
     assert len(expected) > len(solar) / 8
     assert oracle.differences(workspace.features(), expected) == []
+
+
+def test_verify_finds_no_difference(dirty: tuple[ServerWorkspace, list[bytes], list[bytes]]) -> None:
+    workspace, solar, weather = dirty
+    found = verify(workspace.engine, workspace.settings, workspace.log, ())
+    assert [v.view for v in found.views if not v.comparison.is_equal] == []
+    assert found.is_equal
+    parts = [part for source in found.sources for part in source.partitions]
+    assert sum(part.compared for part in parts) == len(solar) + len(weather)
+    compared = sum(view.comparison.served_rows for view in found.views)
+    print(f"verify: {compared:,} rows of {len(found.views)} views equal, in {found.seconds:.1f} s")
 
 
 def test_what_is_rejected_has_the_reasons_of_the_embedded_engine(
