@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featurectl.cli._context import open_engine_and_project, select_option
+from featurectl.cli._context import open_engine_and_project, select_option, settings_of
 from featurectl.cli._render import print_rows
+from featurectl.cli.linting import print_findings
 
 if TYPE_CHECKING:
     from featurectl.services.planning import Plan
@@ -27,23 +28,28 @@ _SIGNS = {"create": "+", "rebuild": "~", "metadata": "=", "drop": "-", "migrate"
 )
 @click.pass_context
 def plan(ctx: click.Context, select: tuple[str, ...], output: str, detailed_exitcode: bool) -> int:
-    """Show what apply would do: what is created, rebuilt (and because of what), reused, dropped.
+    """Show what apply would do: what is created, rebuilt (and because of what), reused, dropped; and what lint finds.
 
     \b
     Example:
       featurectl plan --select tag:clicks --output json
     """
     from featurectl.services.applying import plan as make_plan
+    from featurectl.services.linting import lint
 
     engine, project = open_engine_and_project(ctx)
     result = make_plan(project, engine, select)
+    report = lint(project, settings_of(ctx), select)
     if output == "json":
-        click.echo(json.dumps(result.as_json(), indent=2))
+        found = [finding.as_json() for finding in report.findings]
+        click.echo(json.dumps({**result.as_json(), "lint": found}, indent=2))
     elif output == "csv":
         rows = [(c.action, c.name, c.version, c.replaces, c.reason) for c in result.changes]
         print_rows(("action", "name", "version", "replaces", "reason"), [rows], "csv")
     else:
         _print_plan(result)
+    if output != "json":
+        print_findings(report, brief=True, err=output == "csv")
     return 2 if detailed_exitcode and not result.is_empty else 0
 
 

@@ -48,6 +48,10 @@ class Rendered:
             return self.line_starts[i]
         return self.line_starts[i] + self.text.count("\n", self.breaks[i], position)
 
+    def is_written_here(self, position: int) -> bool:
+        """Whether the text at a place stands in the file itself, not in what a macro or a variable gave."""
+        return self.literal[max(bisect.bisect_right(self.breaks, position) - 1, 0)]
+
     def from_position(self, start: int) -> Rendered:
         """The rest of the text from a position on, still knowing its lines."""
         i = max(bisect.bisect_right(self.breaks, start) - 1, 0)
@@ -104,6 +108,13 @@ class Renderer:
             raise ProjectError(f"template: {error}", file=place[0], line=place[1]) from error
         except UnicodeDecodeError as error:
             raise ProjectError("is not UTF-8 text", file=file) from error
+
+    def expand(self, template: str) -> str:
+        """Render a piece of a template, such as the call of a macro. Raises ProjectError."""
+        try:
+            return self._env.from_string(template).render()
+        except (jinja2.TemplateError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise ProjectError(f"template: {error}") from error
 
     def _add_macros(self, path: Path) -> None:
         file = path.relative_to(self._root).as_posix()

@@ -24,9 +24,9 @@ SELECT
   w.cloud_cover_ma_24h, -- %, mean of the last 24 hours
   lag_1h.production_mw AS production_lag_1h, -- MW, exactly 1 hour earlier
   lag_24h.production_mw AS production_lag_24h, -- MW, exactly 24 hours earlier
-  extract(hour FROM p.hour)::int AS hour_of_day, -- 0 to 23, UTC
-  extract(isodow FROM p.hour)::int - 1 AS day_of_week, -- Monday = 0, UTC
-  extract(isodow FROM p.hour)::int >= 6 AS is_weekend -- Saturday or Sunday, UTC
+  extract(hour FROM p.hour AT TIME ZONE 'UTC')::int AS hour_of_day, -- 0 to 23, UTC
+  extract(isodow FROM p.hour AT TIME ZONE 'UTC')::int - 1 AS day_of_week, -- Monday = 0, UTC
+  extract(isodow FROM p.hour AT TIME ZONE 'UTC')::int >= 6 AS is_weekend -- Saturday or Sunday, UTC
 FROM production_weather AS p
 LEFT JOIN production_windows AS w ON w.region = p.region AND w.hour = p.hour
 {{ join_hours_before('production_weather', 'lag_1h', 1, 'p', 'region', 'hour') }}

@@ -48,6 +48,11 @@ class EmbeddedSandbox:
     ) -> None:
         self._con.close()
 
+    @property
+    def schema(self) -> Mapping[str, Mapping[str, str]]:
+        """The columns of the relations that are there, with the dialect's types."""
+        return self._schema
+
     def give_messages(self, source_table: str, messages: Sequence[bytes]) -> None:
         """Messages of a topic, in the order of the log."""
         columns = self._columns(source_table)

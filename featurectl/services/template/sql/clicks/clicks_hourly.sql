@@ -17,8 +17,9 @@ WITH revisions AS (
 )
 SELECT
   user_id,
-  date_trunc('hour', at) AS hour,
-  sum(clicks) AS clicks -- all clicks of the hour
+  date_trunc('hour', at, 'UTC') AS hour,
+  -- lint: allow RW207 because click_events refuses NaN
+  sum(clicks::numeric)::double precision AS clicks -- all clicks of the hour
 FROM revisions
 WHERE revision = 1
-GROUP BY user_id, date_trunc('hour', at)
+GROUP BY user_id, date_trunc('hour', at, 'UTC')

@@ -10,7 +10,8 @@ WITH windows AS (
   SELECT
     user_id,
     {{ last_hour_of_window() }} AS hour,
-    sum(clicks) AS clicks_24h
+    -- lint: allow RW207 because click_events refuses NaN
+    sum(clicks::numeric)::double precision AS clicks_24h
   FROM {{ windows_of_hours('clicks_hourly', 'hour', 24) }}
   GROUP BY user_id, window_end
 )

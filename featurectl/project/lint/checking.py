@@ -1,0 +1,63 @@
+"""One query against every rule. Pure; what it costs is why its results are kept by content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from featurectl.project.lint import aggregates, relations, times, windows
+from featurectl.project.lint.scopes import columns_of_query, line, scopes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from sqlglot import exp
+
+    from featurectl.dialect import Query
+    from featurectl.project.lint.scopes import Relation, Scope, Types
+
+    Check = Callable[[Scope], Iterable[tuple[exp.Expression, str]]]
+
+__all__ = ["Hit", "check_query", "types_of_query"]
+
+_CHECKS: dict[str, Check] = {
+    "RW101": windows.windows_without_partition,
+    "RW102": windows.ranges_of_days,
+    "RW103": aggregates.exact_percentiles,
+    "RW104": relations.joins_without_equality,
+    "RW105": windows.unknown_functions,
+    "RW106": times.clocks_outside_filters,
+    "RW201": windows.implicit_frames,
+    "RW202": windows.rows_over_time,
+    "RW203": times.session_dependent,
+    "RW204": times.processing_times,
+    "RW205": relations.unbounded_joins,
+    "RW206": relations.stars,
+    "RW207": aggregates.poisoned_by_nan,
+}
+_OF_TRAINING = ("RW204",)
+
+
+class Hit(NamedTuple):
+    """A rule's code, the line of the text (from 1), and what stands there."""
+
+    code: str
+    line: int
+    message: str
+
+
+def check_query(query: Query, known: Mapping[str, Relation], *, trained: bool) -> Iterator[Hit]:
+    """Every place that breaks a rule. `trained`: a training set reads the query's rows, directly or through others."""
+    for scope in scopes_of(query.tree, known):
+        for code, check in _CHECKS.items():
+            if trained or code not in _OF_TRAINING:
+                for node, message in check(scope):
+                    yield Hit(code, line(node), message)
+
+
+def types_of_query(query: Query, known: Mapping[str, Relation]) -> Types | None:
+    """The output columns and their types, None for a type that is not known."""
+    columns = {name: relation.columns for name, relation in known.items() if relation.columns is not None}
+    found = columns_of_query(query.tree, columns)
+    if found is None and query.columns is not None:
+        return dict.fromkeys(query.columns)
+    return found

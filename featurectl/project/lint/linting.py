@@ -1,0 +1,158 @@
+"""Every view of a project against every rule, each query only once for as long as nothing around it changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from featurectl.project.analysis import normaliser
+from featurectl.project.cache import ContentCache, source_stamp
+from featurectl.project.lint.rules import RULES, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from featurectl.project.model import FeatureView, Migration, Project
+
+__all__ = ["Finding", "LintReport", "lint_project"]
+
+_SOURCE_TYPES = {"partition": "varchar", "offset": "varchar", "timestamp": "timestamptz", "key": "bytea"}
+
+# As JSON keeps it: kind, columns with their types (null: not known), event_time.
+_Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One place of one file that breaks a rule. `line` is that of the file; `message` says what stands there."""
+
+    code: str
+    file: str
+    line: int
+    view: str
+    message: str
+
+    @property
+    def rule(self) -> Rule:
+        """Why, and the mend."""
+        return RULES[self.code]
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding for machines; keys only ever get added."""
+        rule = self.rule
+        told = {"severity": rule.severity, "rule": rule.name, "why": rule.why, "mend": rule.mend}
+        return {**asdict(self), **told}
+
+
+@dataclass(frozen=True)
+class LintReport:
+    """What was found, by file and line, and how many findings were suppressed with a reason."""
+
+    findings: tuple[Finding, ...]
+    suppressed: int
+
+    def count(self, severity: str) -> int:
+        """How many findings are errors, or warnings."""
+        return sum(finding.rule.severity == severity for finding in self.findings)
+
+
+def lint_project(project: Project, cache_file: Path | None, selected: frozenset[str] | None = None) -> LintReport:
+    """Hold the selected views (None: all) against the rules. Reads the project only, no engine.
+
+    Raises ProjectError for a migration that cannot be parsed.
+    """
+    here = Path(__file__).parent
+    stamp = source_stamp(here.parent.parent / "dialect", here)
+    cache = ContentCache(cache_file, f"{normaliser()} {stamp}")
+    facts = _facts_of_tables(project, cache)
+    trained = _read_by_training(project)
+    findings: list[Finding] = []
+    suppressed = 0
+    for view in project.views.values():
+        known = {name: facts[name] for name in view.references if name in facts}
+        raw = _checked(view, known, trained=view.name in trained, cache=cache)
+        event_time = view.metadata.event_time
+        facts[view.name] = {"kind": "view", "columns": raw["columns"], "event_time": event_time}
+        if selected is None or view.name in selected:
+            kept, forgiven = _forgive(view, raw)
+            findings += kept
+            suppressed += forgiven
+    cache.save()
+    return LintReport(tuple(sorted(findings, key=lambda f: (f.file, f.line, f.code))), suppressed)
+
+
+def _read_by_training(project: Project) -> set[str]:
+    """Training sets join views with an entity and an event time; what those read counts too."""
+    joined = [v.name for v in project.views.values() if v.metadata.entity and v.metadata.event_time]
+    return {*joined, *(up for name in joined for up in project.upstream(name))}
+
+
+def _facts_of_tables(project: Project, cache: ContentCache) -> dict[str, _Facts]:
+    facts: dict[str, _Facts] = {}
+    for table in project.source_tables.values():
+        columns = {table.data_column: "bytea", **{c: _SOURCE_TYPES[role] for role, c in table.include.items()}}
+        facts[table.name] = {"kind": "source table", "columns": columns, "event_time": None}
+    for migration in project.migrations:
+        if any(name not in project.source_tables for name in migration.creates) or not migration.creates:
+            text = f"tables\0{migration.rendered.text}"
+            for name, added in cache.get(text, partial(_columns_in, migration)):
+                columns = {**(facts[name]["columns"] if name in facts else {}), **added}
+                facts[name] = {"kind": "table", "columns": columns, "event_time": None}
+    return facts
+
+
+def _columns_in(migration: Migration) -> list[tuple[str, Mapping[str, str]]]:
+    """The columns that a migration gives to tables, in order."""
+    from featurectl.dialect import AlterTable, CreateTable
+
+    found: list[tuple[str, Mapping[str, str]]] = []
+    for statement in migration.statements:
+        if isinstance(statement, CreateTable):
+            found.append((statement.name, statement.columns))
+        if isinstance(statement, AlterTable):
+            found.append((statement.name, statement.added))
+    return found
+
+
+def _checked(view: FeatureView, known: Mapping[str, _Facts], *, trained: bool, cache: ContentCache) -> dict[str, Any]:
+    content = json.dumps(["view", view.text, known, trained], sort_keys=True)
+    found: dict[str, Any] = cache.get(content, lambda: _check(view, known, trained=trained))
+    return found
+
+
+def _check(view: FeatureView, known: Mapping[str, _Facts], *, trained: bool) -> dict[str, Any]:
+    from featurectl.project.lint.checking import check_query, types_of_query
+    from featurectl.project.lint.scopes import Relation
+    from featurectl.project.lint.suppressions import suppressions_in
+
+    relations = {name: Relation(**facts) for name, facts in known.items()}
+    return {
+        "hits": sorted(set(check_query(view.query, relations, trained=trained))),
+        "suppressions": list(suppressions_in(view.text)),
+        "columns": types_of_query(view.query, relations),
+    }
+
+
+def _forgive(view: FeatureView, raw: Mapping[str, Any]) -> tuple[list[Finding], int]:
+    """The findings that no suppression forgives, those about suppressions, and how many were forgiven."""
+
+    def finding(code: str, line: int, message: str) -> Finding:
+        return Finding(code, view.file, view.rendered.source_line(line), view.name, message)
+
+    hits = list(dict.fromkeys(finding(*hit) for hit in raw["hits"]))
+    forgiven: set[Finding] = set()
+    told: list[Finding] = []
+    for start, at, line, codes, reason in raw["suppressions"]:
+        place = view.rendered.source_line(line)
+        if not codes or not reason:
+            told.append(finding("RW901", at, "not `lint: allow CODE because REASON`" if not codes else "no reason"))
+            continue
+        for code in codes:
+            matching = {hit for hit in hits if hit.code == code and hit.line == place}
+            forgiven |= matching
+            if not matching and view.rendered.is_written_here(start):  # a macro's may be of use elsewhere
+                told.append(finding("RW902", at, f"{code} is not found here" if code in RULES else f"no rule {code}"))
+    return [hit for hit in hits if hit not in forgiven] + list(dict.fromkeys(told)), len(forgiven)

@@ -1,0 +1,185 @@
+"""The SELECTs of a query as rules see them: what each reads, and the types of its columns as far as they are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from featurectl.dialect import Query, output_types
+from featurectl.dialect._grammar import line_of
+from featurectl.errors import ProjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    Types = Mapping[str, str | None]
+
+__all__ = ["TEMPORAL", "Relation", "Scope", "Source", "columns_of_query", "conjuncts", "line", "scopes_of"]
+
+TEMPORAL = ("date", "timestamp", "timestamptz")
+_UNKNOWN = "?"  # no type has this name
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What a query may read. `columns` is None where they are not known; `event_time` names one of them.
+
+    `kind` is "view", "source table" or "table" (of a migration: what it holds is bounded by who writes it).
+    """
+
+    kind: str
+    columns: Types | None = None
+    event_time: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """An item of FROM. `times` are its columns that hold a time; `stored`: its columns come from another file."""
+
+    name: str
+    node: exp.Expression
+    columns: Types | None
+    times: frozenset[str]
+    stored: bool
+    lateral: bool = False
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One SELECT. `sources` are in the order of FROM; the joins of `select` belong to all but the first."""
+
+    select: exp.Select
+    sources: tuple[Source, ...] = ()
+    schema: Mapping[str, Types] = field(default_factory=dict)
+
+    def nodes(self, *kinds: type[exp.Expression]) -> Iterator[exp.Expression]:
+        """Nodes of these kinds that belong to this SELECT and to no query inside it."""
+        todo: list[exp.Expression] = [self.select]
+        while todo:
+            node = todo.pop(0)
+            if isinstance(node, kinds):
+                yield node
+            todo[:0] = [p for p in node.iter_expressions() if not isinstance(p, exp.Query | exp.Values | exp.With)]
+
+    def calls(self, *names: str) -> Iterator[exp.Expression]:
+        """Calls of functions by name."""
+        return (node for node in self.nodes(exp.Anonymous) if str(node.this).lower() in names)
+
+    def type_of(self, node: exp.Expression) -> str | None:
+        """The type of an expression over this SELECT's sources; None if it is not known."""
+        known = {source.name: source.columns for source in self.sources if source.columns is not None}
+        tables = [exp.Table(this=exp.to_identifier(source.name, quoted=True)) for source in self.sources]
+        probe = exp.Select(expressions=[exp.Alias(this=node.copy(), alias=exp.to_identifier("probe"))])
+        if tables:
+            probe.set("from_", exp.From(this=tables[0]))
+            probe.set("joins", [exp.Join(this=table) for table in tables[1:]])
+        found = _typed(probe, known)
+        return None if found is None else found.get("probe")
+
+    def source_of(self, column: exp.Expression) -> Source | None:
+        """The source that a column comes from; None if that is not known."""
+        named = column.text("table")
+        fits = [s for s in self.sources if (s.name == named if named else column.name in (s.columns or ()))]
+        return fits[0] if len(fits) == 1 else None
+
+
+def line(node: exp.Expression) -> int:
+    """The line of the text (from 1) on which a node stands."""
+    return line_of(node, 1)
+
+
+def conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
+    """The parts of a condition that all have to hold."""
+    if isinstance(node, exp.Paren):
+        yield from conjuncts(node.this)
+    elif isinstance(node, exp.And):
+        yield from conjuncts(node.this)
+        yield from conjuncts(node.expression)
+    else:
+        yield node
+
+
+def columns_of_query(tree: exp.Expression, schema: Mapping[str, Types]) -> Types | None:
+    """The output columns and their types; None where they are not known."""
+    return _typed(tree, schema)
+
+
+def _typed(tree: exp.Expression, schema: Mapping[str, Types]) -> Types | None:
+    known = {name: {c: of or _UNKNOWN for c, of in columns.items()} for name, columns in schema.items()}
+    try:
+        return output_types(Query("", tree, (), "", None), schema=known)
+    except ProjectError:
+        return None  # what the embedded engine cannot run has no types here: rules that need them say nothing
+
+
+def scopes_of(tree: exp.Expression, relations: Mapping[str, Relation]) -> Iterator[Scope]:
+    """Every SELECT, the inner ones first."""
+    schema = {name: relation.columns for name, relation in relations.items() if relation.columns is not None}
+    yield from _Walk(relations)(tree, schema, frozenset())
+
+
+@dataclass(frozen=True)
+class _Walk:
+    relations: Mapping[str, Relation]
+
+    def __call__(self, node: exp.Expression, schema: Mapping[str, Types], ctes: frozenset[str]) -> Iterator[Scope]:
+        clause = node.args.get("with_")
+        for cte in clause.expressions if clause is not None else []:
+            yield from self(cte.this, schema, ctes)
+            columns = _renamed(cte, _typed(cte.this, schema))
+            ctes |= {cte.alias}
+            schema = {name: of for name, of in schema.items() if name != cte.alias}
+            schema = schema if columns is None else {**schema, cte.alias: columns}
+        for query in _queries_in(node):
+            yield from self(query, schema, ctes)
+        if isinstance(node, exp.Select):
+            yield Scope(node, tuple(self._sources(node, schema, ctes)), schema)
+
+    def _sources(self, select: exp.Select, schema: Mapping[str, Types], ctes: frozenset[str]) -> Iterator[Source]:
+        first = select.args.get("from_")
+        items = [first.this] if first is not None else []
+        for item in [*items, *(join.this for join in select.args.get("joins") or [])]:
+            yield self._source(item, schema, ctes)
+
+    def _source(self, item: exp.Expression, schema: Mapping[str, Types], ctes: frozenset[str]) -> Source:
+        everything = exp.Select(expressions=[exp.Star()], from_=exp.From(this=item.copy()))
+        columns = _typed(everything, schema)
+        named = _relation_named(item)
+        relation = self.relations.get(named) if named and named not in ctes else None
+        times = {name for name, of in (columns or {}).items() if of in TEMPORAL}
+        if relation is not None and relation.event_time is not None:
+            times.add(relation.event_time)
+        if relation is not None and relation.kind == "table":
+            times.clear()
+        stored = bool(named) and named not in ctes
+        lateral = isinstance(item, exp.Lateral)
+        return Source(item.alias or named, item, columns, frozenset(times), stored, lateral)
+
+
+def _relation_named(item: exp.Expression) -> str:
+    """The name of the relation that an item of FROM reads, HOP and TUMBLE looked through."""
+    if not isinstance(item, exp.Table):
+        return ""
+    function = item.this
+    if isinstance(function, exp.Anonymous):
+        target = function.expressions[0] if function.expressions else None
+        return str(target.name) if isinstance(target, exp.Column) else ""
+    return str(item.name)
+
+
+def _queries_in(node: exp.Expression) -> Iterator[exp.Expression]:
+    """The queries directly inside a node, CTEs left out."""
+    for part in node.iter_expressions():
+        if isinstance(part, exp.With):
+            continue
+        if isinstance(part, exp.Query) and not isinstance(part, exp.Table):
+            yield part
+        else:
+            yield from _queries_in(part)
+
+
+def _renamed(cte: exp.Expression, columns: Types | None) -> Types | None:
+    names = [column.name for column in cte.args["alias"].args.get("columns") or []]
+    return dict(zip(names, columns.values(), strict=False)) if names and columns is not None else columns
