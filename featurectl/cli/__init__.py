@@ -26,6 +26,8 @@ _COMMANDS = {
     "doctor": ("featurectl.cli.checking:doctor", "Look at everything that the target needs."),
     "list": ("featurectl.cli.reading:list_views", "List the project's views and tables."),
     "describe": ("featurectl.cli.reading:describe", "Show a view's columns and what they mean."),
+    "lineage": ("featurectl.cli.exploring:lineage", "Show where a column comes from."),
+    "impact": ("featurectl.cli.exploring:impact", "Show who depends on a column or a field."),
     "lint": ("featurectl.cli.linting:lint", "Find what RisingWave refuses in a view or does badly."),
     "render": ("featurectl.cli.rendering:render", "Show what each engine would be sent."),
     "test": ("featurectl.cli.running:test", "Run the unit tests of views."),
