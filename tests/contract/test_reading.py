@@ -9,7 +9,8 @@ import pytest
 
 from featurectl.errors import FeaturectlError
 from featurectl.services.backfilling import Coverage, backfill
-from featurectl.services.reading import describe, query, status
+from featurectl.services.reading import describe, query
+from featurectl.services.status import status
 from featurectl.services.verifying import verify
 from tests import oracle
 from tests.contract.case import COLUMNS
