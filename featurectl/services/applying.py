@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import subprocess
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,11 +10,11 @@ from typing import TYPE_CHECKING
 from featurectl.errors import CheckFailed, ProjectError
 from featurectl.project.analysis import template_lines
 from featurectl.services.planning import Build, CutOver, Migrate, Plan, build_plan
+from featurectl.services.recording import git_commit, recorded, who
 from featurectl.services.selecting import select_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from featurectl.engines.base import Engine, Release, Version, Writer
     from featurectl.project import Project
@@ -61,21 +59,25 @@ def apply(
         todo = build_plan(project, writer.state(), select_views(project, select))
         built: list[Version] = []
         release: Release | None = None
-        for number, step in enumerate(todo.steps, 1):
-            if progress is not None:
-                progress(step.title, number, len(todo.steps))
-            writer.mark(todo.id, number)
-            match step:
-                case Migrate(migration):
-                    writer.migrate(migration)
-                case Build(version, view):
-                    with template_lines(view.rendered):
-                        built.append(writer.build(version, view, _within(progress, step, number, len(todo.steps))))
-                    _check(writer, built[-1])
-                case CutOver(live, metadata):
-                    commit = _git_commit(project.root)
-                    seconds = time.monotonic() - started
-                    release = writer.cut_over(built, live, metadata, todo.id, _who(), commit, seconds)
+        if not todo.is_empty:
+            commit = git_commit(project.root)
+            with recorded(writer, "apply", todo.id, who(), commit) as under_way:
+                for number, step in enumerate(todo.steps, 1):
+                    under_way.step = step.title
+                    if progress is not None:
+                        progress(step.title, number, len(todo.steps))
+                    writer.mark(todo.id, number)
+                    match step:
+                        case Migrate(migration):
+                            writer.migrate(migration)
+                        case Build(version, view):
+                            with template_lines(view.rendered):
+                                told = _within(progress, step, number, len(todo.steps))
+                                built.append(writer.build(version, view, told))
+                            _check(writer, built[-1])
+                        case CutOver(live, metadata):
+                            seconds = time.monotonic() - started
+                            release = writer.cut_over(built, live, metadata, todo.id, who(), commit, seconds)
     return ApplyResult(todo, tuple(built), release, time.monotonic() - started)
 
 
@@ -97,24 +99,3 @@ def _check(writer: Writer, version: Version) -> None:
                 f"{version.file}: {failing:,} rows of {version.name} break the check {check!r}",
                 hint="the live version stays; mend the view or the check, then apply again",
             )
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
-def _git_commit(root: Path) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607 - whichever git the user has
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -14,7 +14,7 @@ from psycopg2.extensions import parse_dsn
 from featurectl.engines import open_engine
 from featurectl.log import FileLog
 from featurectl.project import load_project
-from featurectl.services.applying import ApplyResult
+from featurectl.services.applying import ApplyOptions, ApplyResult
 from featurectl.services.applying import apply as run_apply
 from featurectl.settings import load_settings
 
@@ -68,14 +68,24 @@ class SmallProject:
         assert old in text
         self.write(name, text.replace(old, new))
 
-    def apply(self, *select: str) -> ApplyResult:
-        return run_apply(load_project(self.settings), self.engine, select)
+    def apply(self, *select: str, **options: Any) -> ApplyResult:
+        return run_apply(load_project(self.settings), self.engine, select, options=ApplyOptions(**options))
 
     def start_apply(self) -> subprocess.Popen[str]:
+        return self.start("apply")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """`featurectl` as a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "featurectl", "--project", str(self.folder), "apply"],
+            [sys.executable, "-m", "featurectl", "--project", str(self.folder), *words],
             env={**os.environ, **self.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        """`featurectl` as a process of its own: its exit code, what it said, its errors."""
+        process = self.start(*words)
+        said, errors = process.communicate(timeout=120)
+        return process.returncode, said, errors
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self.engine.query(sql) as result:

@@ -130,7 +130,7 @@ def test_killed_in_the_middle_of_a_cut_over(
     assert small_project.rows("SELECT count(*) FROM known") == [(1,)]
     shown = dict(small_project.sql("SELECT name, definition FROM rw_catalog.rw_views WHERE definition LIKE '%_v%'"))
     assert [name for name in shown if name.endswith("__next")] == []
-    assert 'FROM "top_v2"' in shown["top"]
+    assert '."top_v2"' in shown["top"]
 
 
 def test_the_lock_of_a_killed_process_falls_to_the_next(large: SmallProject) -> None:

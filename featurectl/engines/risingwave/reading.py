@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import Result
+from featurectl.engines.risingwave.catalog import PUBLIC
+from featurectl.engines.risingwave.ledger import Ledger
 from featurectl.engines.risingwave.rebinding import one_statement
 from featurectl.engines.risingwave.sql import quote, text_literal
+from featurectl.engines.risingwave.state import read_state
 from featurectl.engines.risingwave.types import SCALARS, type_name
-from featurectl.errors import EngineError
+from featurectl.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,11 +23,28 @@ if TYPE_CHECKING:
     from featurectl.engines.risingwave.connection import Session
     from featurectl.settings import Settings
 
-__all__ = ["export", "run_query"]
+__all__ = ["enter_environment", "export", "run_query"]
 
 _BATCH = 10_000
 _NULL = "\\N"
 _LONGEST_ROW = 64 << 20
+
+
+def enter_environment(session: Session, sql: str, environment: str | None) -> None:
+    """From here on the session finds the environment's public views before production's; None: nothing to do.
+
+    Raises UsageError for an unknown environment, and for a view that production has and the environment does not.
+    """
+    if environment is None:
+        return
+    from featurectl.dialect import parse_query
+
+    state = read_state(session, Ledger(session))
+    shown = state.environment(environment).live
+    for name in parse_query(sql).references:
+        if name in state.live and name not in shown:
+            raise UsageError(f"{environment} has no view {name!r}", hint=f"read production's as {PUBLIC}.{name}")
+    session.run(f"SET search_path TO {quote(environment)}, {PUBLIC}", "query")
 
 
 @contextmanager
