@@ -8,6 +8,7 @@ import click
 
 from featurectl.cli._context import end_progress, open_engine_only, output_option, progress_lines, settings_of
 from featurectl.cli._render import print_rows
+from featurectl.cli.environments import print_moves
 from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -168,8 +169,7 @@ def _print_moves(planned: Rollback, output: str) -> None:
     if output != "table":
         print_rows(("view", "before", "after", "gone"), [rows], output)
         return
-    for view, before, after, gone in rows:
-        click.echo(f"{view:<24} {before or 'nothing'} → {after or 'nothing'}{' (dropped)' if gone else ''}")
+    print_moves(planned.moves, planned.gone)
 
 
 def _say_gone(planned: Rollback, output: str) -> None:

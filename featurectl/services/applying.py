@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from featurectl.errors import CheckFailed, ProjectError
 from featurectl.project.analysis import template_lines
-from featurectl.services.planning import Build, CutOver, Migrate, Plan, build_plan
+from featurectl.services.planning import Build, CutOver, Migrate, Plan, Preview
+from featurectl.services.previewing import environment_of, plan_for
 from featurectl.services.recording import git_commit, recorded, who
 from featurectl.services.selecting import select_views
 
@@ -34,9 +35,9 @@ class ApplyResult:
     seconds: float
 
 
-def plan(project: Project, engine: Engine, select: Sequence[str] = ()) -> Plan:
-    """What `apply` would do. Reads only."""
-    return build_plan(project, engine.inspect(), select_views(project, select))
+def plan(project: Project, engine: Engine, select: Sequence[str] = (), environment: str | None = None) -> Plan:
+    """What `apply` would do, in production or in a preview environment. Reads only."""
+    return plan_for(project, engine.inspect(), select_views(project, select), environment)
 
 
 def apply(
@@ -44,10 +45,12 @@ def apply(
     engine: Engine,
     select: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
+    environment: str | None = None,
 ) -> ApplyResult:
     """Bring the engine to what the project says; applying twice changes nothing.
 
-    `progress` is told each step's title, its number (from 1) and how many there are.
+    `progress` is told each step's title, its number (from 1) and how many there are. In a preview `environment` only
+    what stands nowhere yet is built, and no public name of production changes.
 
     Raises:
         EngineBusy: another process writes.
@@ -56,12 +59,12 @@ def apply(
     """
     started = time.monotonic()
     with engine.write("apply", _WAIT_FOR_REFRESH) as writer:
-        todo = build_plan(project, writer.state(), select_views(project, select))
+        todo = plan_for(project, writer.state(), select_views(project, select), environment)
         built: list[Version] = []
         release: Release | None = None
         if not todo.is_empty:
             commit = git_commit(project.root)
-            with recorded(writer, "apply", todo.id, who(), commit) as under_way:
+            with recorded(writer, "apply", todo.id, who(), commit, environment) as under_way:
                 for number, step in enumerate(todo.steps, 1):
                     under_way.step = step.title
                     if progress is not None:
@@ -78,6 +81,9 @@ def apply(
                         case CutOver(live, metadata):
                             seconds = time.monotonic() - started
                             release = writer.cut_over(built, live, metadata, todo.id, who(), commit, seconds)
+                        case Preview(metadata=metadata):
+                            shown = environment_of(step, todo.id, who(), commit)
+                            writer.preview(built, shown, metadata, time.monotonic() - started)
     return ApplyResult(todo, tuple(built), release, time.monotonic() - started)
 
 

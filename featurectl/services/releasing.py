@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from featurectl.errors import EngineError, UsageError
+from featurectl.services.moving import Move, moves
 from featurectl.services.recording import git_commit, who
 
 if TYPE_CHECKING:
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["HistoryRow", "Move", "Rollback", "history", "plan_rollback", "rollback"]
 
 _WAIT_FOR_REFRESH = timedelta(seconds=15)
-
-
-@dataclass(frozen=True)
-class Move:
-    """A public view and the versions that it shows before and after; None: it is not there."""
-
-    view: str
-    before: str | None
-    after: str | None
 
 
 @dataclass(frozen=True)
@@ -126,19 +118,10 @@ def history(engine: Engine, limit: int | None = None) -> list[HistoryRow]:
 
 def _planned(state: State, number: int | None) -> Rollback:
     target = _previous(state) if number is None else _named(state, number)
-    moves = tuple(
-        Move(view, before, after)
-        for view in sorted({*state.live, *target.live})
-        if (before := _shown(state.live.get(view), view)) != (after := _shown(target.live.get(view), view))
-    )
     gone = tuple(
         f"{view}_v{version}" for view, version in sorted(target.live.items()) if state.version(view, version) is None
     )
-    return Rollback(target, moves, gone)
-
-
-def _shown(number: int | None, view: str) -> str | None:
-    return None if number is None else f"{view}_v{number}"
+    return Rollback(target, moves(state.live, target.live), gone)
 
 
 def _named(state: State, number: int) -> Release:

@@ -6,7 +6,6 @@ The writer keeps it in its database; every snapshot carries a copy, so that read
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -230,10 +229,7 @@ def read_schema(con: duckdb.DuckDBPyConnection, environment: str | None = None) 
         name: {column: SOURCE_TYPES[role] for role, column in json.loads(columns).items()} for name, columns in rows
     }
     tables = [row[0] for row in con.execute("SELECT name FROM featurectl.tables").fetchall()]
-    state = read_state(con)
-    if environment is not None:
-        state = replace(state, live=state.environment(environment).live)
-    return schema_of(con, state, sources, tables)
+    return schema_of(con, read_state(con).seen_in(environment), sources, tables)
 
 
 def read_state(con: duckdb.DuckDBPyConnection) -> State:

@@ -14,7 +14,7 @@ from featurectl.engines.risingwave.rebinding import one_statement
 from featurectl.engines.risingwave.sql import quote, text_literal
 from featurectl.engines.risingwave.state import read_state
 from featurectl.engines.risingwave.types import SCALARS, type_name
-from featurectl.errors import EngineError, UsageError
+from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,11 +39,7 @@ def enter_environment(session: Session, sql: str, environment: str | None) -> No
         return
     from featurectl.dialect import parse_query
 
-    state = read_state(session, Ledger(session))
-    shown = state.environment(environment).live
-    for name in parse_query(sql).references:
-        if name in state.live and name not in shown:
-            raise UsageError(f"{environment} has no view {name!r}", hint=f"read production's as {PUBLIC}.{name}")
+    read_state(session, Ledger(session)).require_shown(parse_query(sql).references, environment)
     session.run(f"SET search_path TO {quote(environment)}, {PUBLIC}", "query")
 
 
