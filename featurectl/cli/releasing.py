@@ -47,6 +47,8 @@ def rollback(ctx: click.Context, release: int | None, dry_run: bool, output: str
     done = run_rollback(engine, settings_of(ctx).project_dir, release, progress_lines("rollback: "))
     end_progress()
     _print_moves(done, output)
+    if output == "table" and done.release is None:
+        click.echo(f"Nothing to do: release {done.target.number} shows what is live.")
     if output == "table" and done.release is not None:
         click.echo(
             f"Back to release {done.target.number} in {done.seconds:.1f} s: release {done.release.number}. "

@@ -25,7 +25,7 @@ _WAIT_FOR_REFRESH = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class Rollback:
-    """Back to `target`. `gone`: versions that it showed and that stand no more. `release` is None until it is done."""
+    """Back to `target`. `gone`: versions that it showed and that stand no more. `release`: None until it is done."""
 
     target: Release
     moves: tuple[Move, ...]
@@ -61,10 +61,11 @@ def rollback(
 ) -> Rollback:
     """Show again what a release showed (None: the one before what is live), and record that as a release.
 
-    Nothing is built: the versions stand. Migrations are not taken back.
+    Nothing is built: the versions stand. Migrations are not taken back. Where the release shows what is live there is
+    nothing to do: `release` of the answer is None.
 
     Raises:
-        UsageError: there is no such release, or it shows what is live.
+        UsageError: there is no such release.
         EngineError: versions of it were dropped; the message names them, the hint how to build them again.
         EngineBusy: another process writes.
     """
@@ -75,8 +76,8 @@ def rollback(
         target = planned.target
         if planned.gone:
             raise _gone(planned)
-        if not planned.moves:
-            raise UsageError(f"release {target.number} shows what is live: nothing to roll back")
+        if not planned.moves:  # asked for twice, or again after it was killed behind its last step
+            return planned
         if progress is not None:
             progress(f"showing release {target.number}")
         writer.mark(target.plan_id, 1)

@@ -17,7 +17,7 @@ __all__ = ["copy"]
 VARYING = re.compile(r"\d{4}-\d\d-\d\dT\S+Z|root|NULL|\b[0-9a-f]{9,12}\b|(?<= )who +(?=git)|-{4,}")
 
 
-def test_environments_as_the_document_says(copy: Path, tmp_path: Path) -> None:  # noqa: F811 - the fixture
+def test_environments_as_the_document_says(copy: Path, tmp_path: Path) -> None:
     text = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
     file = ""
     for part in re.finditer(r"`(sql/[\w/]+\.sql)`|^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):

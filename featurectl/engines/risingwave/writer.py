@@ -115,6 +115,7 @@ class RisingWaveWriter:
             recorded[attempt_key(self._attempt)] = None
         before: Mapping[str, int] = entries.get(("live", "live")) or {}
         self._show(number, PUBLIC, _shown(entries, built, live), set(before) - set(live), recorded)
+        self._attempt = None  # it became a release
         self._sweep()
         return release
 
