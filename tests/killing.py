@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,8 +54,8 @@ class Killer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None) -> None:
         self._process.communicate(timeout=60)  # the end of its input is its end
 
-    def run(self, *words: str, before: int | None = None, during: int | None = None) -> Run:
-        """`featurectl WORDS…`, killed before or during the change of that place (from 0)."""
+    def run(self, *words: str, before: int | str | None = None, during: int | str | None = None) -> Run:
+        """`featurectl WORDS…`, killed before or during the change of that place (from 0), or the first that matches."""
         assert self._process.stdin is not None and self._process.stdout is not None
         request = {"words": [*self._words, *words], "before": before, "during": during}
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -66,18 +67,22 @@ class Killer:
 class _Watch:
     """Counts the changes of this process, and ends it."""
 
-    def __init__(self, log: int, before: int | None, during: int | None) -> None:
+    def __init__(self, log: int, before: int | str | None, during: int | str | None) -> None:
         self._log, self._before, self._during = log, before, during
         self._count = 0
 
     def change(self, label: str) -> bool:
         """What is about to happen. Whether the process is to die in the middle of it."""
-        number = self._count
-        self._count += 1
-        os.write(self._log, (" ".join(label.split())[:100] + "\n").encode())
-        if number == self._before:
+        line = " ".join(label.split())[:500]
+        os.write(self._log, (line + "\n").encode())
+        if self._is_at(self._before, line):
             die()
-        return number == self._during
+        found = self._is_at(self._during, line)
+        self._count += 1
+        return found
+
+    def _is_at(self, place: int | str | None, line: str) -> bool:
+        return re.search(place, line) is not None if isinstance(place, str) else place == self._count
 
     def on_files(self) -> None:
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
