@@ -205,9 +205,10 @@ SHOWN_AGAIN = (
     ("before", r"VALUES \('live', 'live'"),
 )
 GC = (
-    ("during", "'step', 'drop'"),
+    ("during", r"VALUES \('version', '\w+', NULL"),
     ("during", "DROP MATERIALIZED VIEW"),
     ("before", "DROP MATERIALIZED VIEW"),
+    ("during", r"VALUES \('step', 'drop', NULL"),
 )
 DROP = (
     ("during", 'DROP VIEW "alice"."sums"'),
