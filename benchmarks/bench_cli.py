@@ -3,7 +3,7 @@
     python benchmarks/bench_cli.py [--runs 7]
 
 Medians of fresh processes, beside an empty Python process in the same run. CPU seconds are less noisy than wall time
-on a busy machine.
+on a busy machine. 222 s with 11 runs at a load average of 10; 50 CPU seconds.
 """
 
 from __future__ import annotations

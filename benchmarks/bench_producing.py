@@ -4,7 +4,7 @@
 
 Every row publishes to a new log and includes the final flush. "no validation" appends lines that are already in
 memory, so it is the log's own speed; "bytes to a file" writes the same lines with plain write calls of 1 MiB.
-Events per second of processor time are what a machine without neighbours would show.
+Events per second of processor time are what a machine without neighbours would show. 238 s at a load average of 12.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
 
 For each number of events: readings of solar production and of weather (every seventh revised, every thousandth
 refused) go into an event log, the project is applied and takes them in, then `featurectl verify` recomputes and
-compares everything, as a process of its own whose peak of resident memory the operating system says. About half a
-minute for each million events on `embedded`. `--target risingwave` uses the servers of FEATURECTL_TEST_RISINGWAVE_DSN
-and FEATURECTL_TEST_KAFKA, or starts executables as the tests do.
+compares everything, as a process of its own whose peak of resident memory the operating system says. 102 s in
+all for 1,000,000 events on `embedded`, at a load average of 19. `--target risingwave` uses the servers of
+FEATURECTL_TEST_RISINGWAVE_DSN and FEATURECTL_TEST_KAFKA, or starts executables as the tests do.
 """
 
 from __future__ import annotations
