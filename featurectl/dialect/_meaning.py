@@ -167,6 +167,6 @@ class _Form:
         return [*known, [[key, self(value, ctes, names)] for key, value in sorted(parts.items()) if value]]
 
 
-def _is_source(node: exp.Expression | None) -> bool:
+def _is_source(node: Any) -> bool:
     """Whether it is a query or VALUES that FROM or JOIN reads: in a list of columns an alias is an output name."""
     return isinstance(node, exp.Subquery | exp.Values) and isinstance(node.parent, exp.From | exp.Join)
