@@ -21,8 +21,8 @@ test: $(READY) ## all tests, with coverage; for some of them call .venv/bin/pyte
 lint: $(READY) ## ruff (rules and format) and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy
 
-bench: $(READY) ## every benchmark, one after the other
-	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+bench: $(READY) ## every benchmark with its defaults; each says in its --help how long that takes
+	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 lock: ## pin what pyproject.toml names and the locks lack; UPGRADE=--upgrade takes the newest of all
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet $(UV)

@@ -27,6 +27,7 @@ IMAGE = "risingwavelabs/risingwave:v2.6.3"
 START_SECONDS = 120
 STOP_SECONDS = 20
 _GIB = 1 << 30
+_SECRETS = "RW_SECRET_STORE_PRIVATE_KEY_HEX"  # without a key a server takes no CREATE SECRET
 
 
 class ServerMissing(Exception):
@@ -60,7 +61,7 @@ def _process(executable: str) -> Iterator[str]:
             server = subprocess.Popen(
                 [executable, *_standalone(Path(folder), ports)],
                 cwd=folder,
-                env={**os.environ, "ENABLE_TELEMETRY": "false", "RUST_LOG": "warn"},
+                env={**os.environ, "ENABLE_TELEMETRY": "false", "RUST_LOG": "warn", _SECRETS: "0123456789abcdef" * 2},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
