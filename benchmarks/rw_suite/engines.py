@@ -137,7 +137,8 @@ class Featurectl:
                 self._index(statement)
 
     def _index(self, statement: CreateIndex) -> None:
-        """An index can be read like a view of its table."""
+        """An index that is read as a relation: what it is in the replay."""
+        self.refused[statement.name] = "an index read as a relation"
 
     def _sql(self, sql: str, relation: str) -> None:
         if "." in relation:
