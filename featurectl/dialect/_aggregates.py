@@ -32,6 +32,7 @@ AGGREGATES: dict[str, list[Signature]] = {
     "avg": [S("exact", "numeric", "{0}"), S("float", "double", "{0}")],
     "min": [S("any", "=0", "{0}")],
     "max": [S("any", "=0", "{0}")],
+    **{name: [S("int", "=0", "{0}")] for name in ("bit_and", "bit_or", "bit_xor")},
     "bool_and": [S("bool", "boolean", "{0}")],
     "bool_or": [S("bool", "boolean", "{0}")],
     **{

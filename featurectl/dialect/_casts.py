@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._output import quoted, sql
-from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, Type, duckdb_type, rw_type
+from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, Type, duckdb_type, fields_of, rw_type
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
@@ -37,6 +37,7 @@ _FROM_TEXT = {
     "time": "rw_time({0})",
     "jsonb": "rw_jsonb({0})",
 }
+CASTABLE = ("boolean", *INTEGERS, *FLOATS, "numeric", "varchar")
 _TO_TEXT = {
     **dict.fromkeys((*INTEGERS, "boolean", "date"), "CAST({0} AS VARCHAR)"),
     "timestamp": "rw_timestamp_text({0})",
@@ -48,9 +49,10 @@ CASTS: dict[tuple[str, str], str] = {
     **{(of, "varchar"): text for of, text in _TO_TEXT.items()},
     **{(of, to): _PLAIN for of in INTEGERS for to in NUMBERS},
     **{(of, to): _PLAIN for of in FLOATS for to in NUMBERS},
+    ("numeric", "real"): "CAST(TRY_CAST({0} AS DOUBLE) AS REAL)",
     ("real", "numeric"): "TRY_CAST(CAST({0} AS VARCHAR) AS {to})",  # its shortest digits
     **{("numeric", to): _ROUNDED for to in INTEGERS},
-    **{("numeric", to): _PLAIN for to in (*FLOATS, "numeric")},
+    **{("numeric", to): _PLAIN for to in ("double", "numeric")},
     **{("jsonb", to): _JSON_NUMBER for to in NUMBERS},
     ("jsonb", "boolean"): "rw_jsonb_boolean({0})",
     ("int", "boolean"): "({0} <> 0)",
@@ -83,10 +85,10 @@ def type_of(ctx: Context, node: exp.Expression, target: exp.DataType) -> str:
 def cast(ctx: Context, node: exp.Expression) -> Typed:
     """CAST(x AS type) and x::type."""
     to = type_of(ctx, node, node.args["to"])
-    if to == "interval" and isinstance(node.this, exp.Literal):
-        return interval(ctx, exp.Interval(this=node.this))
-    if to == "bytea" and isinstance(node.this, exp.Literal):
-        return _bytes(ctx, node), "bytea"
+    if isinstance(node.this, exp.Literal) or (isinstance(node.this, exp.Array) and not node.this.expressions):
+        constant = _constant(ctx, node, to)
+        if constant is not None:
+            return constant, to
     excerpt = "" if ctx.in_view else " ".join(node.sql(dialect="risingwave").split())
     value, of = ctx(node.this)
     if value.meta.get("whole") and to in INTEGERS:  # a field of a time: there is nothing to round
@@ -99,13 +101,68 @@ def cast(ctx: Context, node: exp.Expression) -> Typed:
     return ctx.or_fail(value, result, excerpt), to
 
 
+def _constant(ctx: Context, node: exp.Expression, to: str) -> exp.Expression | None:
+    """A literal that is read here and now; None for the others."""
+    if isinstance(node.this, exp.Array):
+        return sql(f"CAST([] AS {duckdb_type(to)})")
+    if to == "interval":
+        return interval(ctx, exp.Interval(this=node.this))[0]
+    if to == "numeric" and _NO_NUMBER.fullmatch(node.this.name):
+        raise ctx.unsupported(node, "a numeric that is NaN or infinite", "use double precision")
+    return _bytes(ctx, node) if to == "bytea" else None
+
+
 def _template(ctx: Context, node: exp.Expression, of: Type, to: str) -> str:
     if of is None:
+        if to.startswith("struct<") or to.endswith("[]"):
+            raise ctx.unsupported(node, f"the cast of a type that is not known to {to}")
         return _template_for_any(to)
+    if of.endswith("[]") and to.endswith("[]") and of != to:
+        inner = _element(ctx, node, of[:-2], to[:-2])
+        return f"list_transform({{0}}, lambda rw_x: {inner})"
+    if of.startswith("struct<") and to.startswith("struct<"):
+        return _struct_template(ctx, node, of, to)
+    if of in ("unknown", "varchar") and to.endswith("[]") and isinstance(node, exp.Cast):
+        return _array_template(ctx, node, to)
     found = CASTS.get(("varchar" if of == "unknown" else of, to))
     if found is None:
         raise ctx.unsupported(node, f"the cast of {of} to {to}", _HINTS.get((of, to)))
     return found
+
+
+def _element(ctx: Context, node: exp.Expression, of: str, to: str) -> str:
+    if of == to:
+        return "rw_x"
+    template = _template(ctx, node, of, to).replace("{to}", duckdb_type(to))
+    if "lambda" in template:
+        raise ctx.unsupported(node, f"the cast of {of}[] to {to}[]")
+    return template.replace("{0}", "rw_x")
+
+
+def _struct_template(ctx: Context, node: exp.Expression, of: str, to: str) -> str:
+    """By position, each field by its own cast."""
+    old, new = fields_of(of), fields_of(to)
+    if len(old) != len(new):
+        raise ctx.wrong(node, "the structs have different numbers of fields")
+    cells = []
+    for place, (before, (name, after)) in enumerate(zip(old.values(), new.items(), strict=True), 1):
+        value = f"struct_extract_at({{0}}, {place})"
+        inner = value if before == after else _template(ctx, node, before, after).replace("{0}", value)
+        cells.append(f'"{name}" := {inner.replace("{to}", duckdb_type(after))}')
+    return f"CASE WHEN {{0}} IS NOT NULL THEN struct_pack({', '.join(cells)}) END"
+
+
+def _array_template(ctx: Context, node: exp.Expression, to: str) -> str:
+    """'{1,2,NULL}' as a literal of whole numbers or plain words."""
+    text = node.this.name if isinstance(node.this, exp.Literal) else ""
+    members = re.fullmatch(r"\s*\{\s*([\w.+-]*(?:\s*,\s*[\w.+-]+)*)\s*\}\s*", text)
+    inner = to[:-2]
+    if members is None or inner not in CASTABLE:
+        raise ctx.unsupported(node, f"the array literal {text!r}" if text else f"the cast of text to {to}")
+    parts = [part.strip() for part in members[1].split(",")] if members[1] else []
+    cast = "{0}" if inner == "varchar" else _FROM_TEXT[inner].replace("{to}", duckdb_type(inner))
+    cells = ["NULL" if part.upper() == "NULL" else cast.replace("{0}", f"'{part}'") for part in parts]
+    return f"CAST([{', '.join(cells)}] AS {{to}})"
 
 
 def _template_for_any(to: str) -> str:
@@ -140,6 +197,7 @@ _UNITS = {
     "microsecond": ("microsecond", 1),
 }
 _PIECE = re.compile(r"\s*([+-]?\d+)\s*([a-z]+)", re.I)
+_NO_NUMBER = re.compile(r"\s*([+-]?inf(inity)?|nan)\s*", re.I)
 _CLOCK = re.compile(r"\s*(-?)(\d+):(\d\d)(?::(\d\d))?\s*$")
 
 

@@ -13,9 +13,9 @@ from featurectl.dialect._functions import named, scalar
 from featurectl.dialect._json import JSON
 from featurectl.dialect._latest import LATEST
 from featurectl.dialect._operators import OPERATORS
-from featurectl.dialect._output import Sql, sql
+from featurectl.dialect._output import Sql, quoted, sql
 from featurectl.dialect._times import extract
-from featurectl.dialect._types import unify
+from featurectl.dialect._types import fields_of, unify
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Rule, Typed
@@ -106,6 +106,18 @@ def _bracket(ctx: Context, node: exp.Expression) -> Typed:
     return sql(f"({{0}})[{place}]", value), of.removesuffix("[]")
 
 
+def _dot(ctx: Context, node: exp.Expression) -> Typed:
+    """(struct).field."""
+    value, of = ctx(node.this)
+    name = node.expression.name
+    if of is not None and not of.startswith("struct<"):
+        raise ctx.wrong(node, f"{name} of {of}, which has no fields")
+    known = fields_of(of) if of else {}
+    if of and name not in known:
+        raise ctx.wrong(node, f"there is no field {name}")
+    return sql(f"struct_extract({{0}}, {quoted(name)})", value), known.get(name)
+
+
 def _exists(ctx: Context, node: exp.Expression) -> Typed:
     node.set("this", ctx.query(ctx, node.this)[0])
     return node, "boolean"
@@ -146,6 +158,7 @@ RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     exp.Anonymous: (_call, frozenset({"this", "expressions"})),
     exp.Array: (_array, frozenset({"expressions", "value_constructor"})),
     exp.Bracket: (_bracket, frozenset({"this", "expressions"})),
+    exp.Dot: (_dot, frozenset({"this", "expression"})),
     exp.Exists: (_exists, frozenset({"this"})),
     exp.Subquery: (_subquery, frozenset({"this"})),
     exp.Tuple: (_tuple, frozenset({"expressions"})),

@@ -252,6 +252,17 @@ def _decode(ctx: Context, node: exp.Expression) -> Typed:
     return ctx.or_fail(text, sql(template, text), "decode"), "bytea"
 
 
+def _row(ctx: Context, node: exp.Expression) -> Typed:
+    typed = [ctx(argument) for argument in node.expressions]
+    names = [f"f{index + 1}" for index in range(len(typed))]
+    kinds = ["varchar" if of == "unknown" else of for _, of in typed]
+    if None in kinds:
+        raise ctx.unsupported(node, "row of values whose types are not known", "cast them")
+    cells = ", ".join(f"{name} := {{{index}}}" for index, name in enumerate(names))
+    of = ",".join(f"{name}:{kind}" for name, kind in zip(names, kinds, strict=True))
+    return sql(f"struct_pack({cells})", *(part for part, _ in typed)), f"struct<{of}>"
+
+
 def _now(ctx: Context, node: exp.Expression) -> Typed:
     if ctx.in_view:
         raise ctx.unsupported(node, "now() in a view", "its answer depends on when it is asked")
@@ -271,6 +282,7 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "regexp_match": regexp_match,
     "regexp_replace": regexp_replace,
     "now": _now,
+    "row": _row,
     "jsonb_typeof": _typeof,
 }
 

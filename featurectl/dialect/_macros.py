@@ -107,9 +107,10 @@ _DEFINITIONS = {
     "rw_piece_text(p)": "rw_text_of(CAST(p AS VARCHAR))",
     "rw_element(j, i)": "json_extract(j, CASE WHEN i < 0 THEN '$[#' || i || ']' ELSE '$[' || i || ']' END)",
     "rw_element_text(j, i)": ("list_transform([CAST(rw_element(j, i) AS VARCHAR)], lambda rw_t: rw_text_of(rw_t))[1]"),
-    "rw_substr_from(t, start)": "substr(t, greatest(start, 1))",
+    "rw_substr_from(t, start)": "CASE WHEN start IS NOT NULL THEN substr(t, greatest(start, 1)) END",
     "rw_substr(t, start, length)": (
-        "CASE WHEN length >= 0 THEN substr(t, greatest(start, 1), greatest(length + least(start - 1, 0), 0)) END"
+        "CASE WHEN length >= 0 AND start IS NOT NULL "
+        "THEN substr(t, greatest(start, 1), greatest(length + least(start - 1, 0), 0)) END"
     ),
     "rw_split_part(t, delimiter, n)": (
         "CASE WHEN n = 0 THEN NULL WHEN delimiter <> '' OR t = '' THEN split_part(t, delimiter, n) "

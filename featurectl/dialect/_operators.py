@@ -86,6 +86,8 @@ def _between(ctx: Context, node: exp.Expression) -> Typed:
 
 def _like(ctx: Context, node: exp.Expression) -> Typed:
     text, pattern = ctx.sql(node.this), node.expression
+    if isinstance(pattern, exp.Any | exp.All):
+        raise ctx.unsupported(node, "LIKE with ANY or ALL")
     operator = ("NOT " if node.args.get("negate") else "") + type(node).key.upper()
     if isinstance(pattern, exp.Literal) and "\\" not in pattern.this:
         return sql(f"({{0}} {operator} {{1}})", text, pattern), "boolean"
@@ -179,7 +181,7 @@ def _product(ctx: Context, node: exp.Expression) -> Typed:
     if "interval" in types:
         return _checked(ctx, sql("({0} * {1})", left[0], right[0]), "interval")
     of = unify(types)
-    if of is not None and of not in NUMBERS:
+    if of not in (None, *NUMBERS) or (of is None and None not in types):
         raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the operands")
     return _checked(ctx, sql("({0} * {1})", _widened(left, of), _widened(right, of)), of)
 

@@ -48,13 +48,15 @@ def _with(ctx: Context, node: exp.Expression) -> Context:
     if clause is None:
         return ctx
     ctx.check(clause, frozenset({"expressions"}))
+    if len({cte.alias for cte in clause.expressions}) < len(clause.expressions):
+        raise ctx.unsupported(node, "two CTEs of one name")
     for cte in clause.expressions:
         ctx.check(cte, frozenset({"this", "alias"}))
         inner, columns = query(ctx, cte.this)
         cte.set("this", inner)
         names = [column.name for column in cte.args["alias"].args.get("columns") or []]
         if names and columns is not None:
-            columns = dict(zip(names, columns.values(), strict=False))
+            columns = dict(zip([*names, *list(columns)[len(names) :]], columns.values(), strict=False))
         ctx = ctx.with_cte(cte.alias, columns)
     return ctx
 
@@ -107,7 +109,8 @@ def _projections(ctx: Context, node: exp.Expression) -> Columns | None:
         part, added = _projection(ctx, node, item)
         projected.append(part)
         known = known and added is not None
-        columns.update(added or {})
+        for name, of in (added or {}).items():  # a name that occurs twice still takes its place
+            columns[name if name not in columns else f"{name} ({len(columns)})"] = of
     node.set("expressions", projected)
     return columns if known else None
 
@@ -148,24 +151,44 @@ def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
 
 
 def _merged(ctx: Context, select: exp.Expression, item: exp.Expression) -> None:
-    """`*` over USING and NATURAL: both engines give the columns of the left side, then what the right has beside."""
-    for part in select.args.get("joins") or []:
-        if (part.args.get("using") or part.args.get("method")) and str(part.args.get("side") or "") not in ("", "LEFT"):
-            raise ctx.unsupported(item, "SELECT * over an outer join with USING", "name the columns")
+    """`*` over USING and NATURAL: RisingWave gives the merged columns first, DuckDB the left side as it is."""
+    joins = select.args.get("joins") or []
+    merging = [part for part in joins if part.args.get("using") or part.args.get("method") == "NATURAL"]
+    if not merging:
+        return
+    left, *others = ctx.scope.sources.values()
+    if (
+        len(joins) > 1
+        or left is None
+        or others[0] is None
+        or str(merging[0].args.get("side") or "") not in ("", "LEFT")
+    ):
+        raise ctx.unsupported(item, "SELECT * over this join with USING or NATURAL", "name the columns")
+    using = [column.name for column in merging[0].args.get("using") or []]
+    common = using or [name for name in left if name in others[0]]
+    if list(left)[: len(common)] != common:
+        raise ctx.unsupported(item, "SELECT * over a join with USING that reorders columns", "name the columns")
 
 
 def _order(ctx: Context, node: exp.Expression) -> None:
     order = node.args.get("order")
     for term in order.expressions if order is not None else []:
         ctx.check(term, frozenset({"this", "desc", "nulls_first"}))
+        if isinstance(term.this, exp.Literal) and term.this.is_string:
+            raise ctx.unsupported(term, "ORDER BY a constant")
         term.set("this", ctx.sql(term.this))
 
 
 def _limits(ctx: Context, node: exp.Expression) -> None:
     for name in ("limit", "offset"):
         part = node.args.get(name)
-        if part is not None and not isinstance(part.expression, exp.Literal):
-            raise ctx.unsupported(node, f"{name.upper()} that is not a number")
+        if part is None or isinstance(part.args.get("expression"), exp.Literal):
+            continue
+        count = part.args.get("expression")
+        if isinstance(count, exp.Null) or (isinstance(count, exp.Var) and count.name.upper() == "ALL"):
+            node.set(name, None)
+            continue
+        raise ctx.unsupported(node, f"{name.upper()} that is not a number")
 
 
 def _set_operation(ctx: Context, node: exp.Expression) -> Result:

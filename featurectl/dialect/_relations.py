@@ -96,6 +96,8 @@ def relation(ctx: Context, node: exp.Expression) -> Source:
     if not isinstance(node.this, exp.Identifier):
         raise ctx.unsupported(node, f"{node.this.name or type(node.this).key} in FROM")
     columns = columns_of(ctx, node.text("db"), node.name)
+    if columns is None and node.text("db") == "public":
+        raise ctx.unsupported(node, "the schema public in a relation's name", "leave it out")
     if columns is None and _CATALOG.match(node.text("db") or node.name):
         raise ctx.unsupported(node, f"the catalog relation {node.text('db') or node.name}")
     return node, node.alias_or_name, _renamed(ctx, node, columns)
@@ -117,6 +119,8 @@ def _renamed(ctx: Context, node: exp.Expression, columns: Columns | None) -> Col
     if columns is None:
         return None
     types = list(columns.values())
+    if len(names) > len(types):
+        raise ctx.wrong(node, "more column names than columns")
     return dict(zip([*names, *list(columns)[len(names) :]], types, strict=True))
 
 

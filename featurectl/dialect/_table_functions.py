@@ -66,7 +66,7 @@ def from_function(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, s
     if isinstance(ordinality, exp.Identifier) and given:
         given.append(ordinality.name)  # the parser takes the last name for that of the ordinality
     table = alias.name if alias and alias.name else name
-    columns: dict[str, str | None] = {given[0] if given else name: of}
+    columns: dict[str, str | None] = {given[0] if given else table: of}
     body = f"unnest({{0}}) AS {_quoted(next(iter(columns)))}"
     if ordinality:
         number = given[1] if len(given) > 1 else "ordinality"
