@@ -18,7 +18,7 @@ from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, Type, duckdb_ty
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
 
-__all__ = ["cast", "cast_to", "interval", "interval_parts", "spelled", "type_of"]
+__all__ = ["bytes_of", "cast", "cast_to", "interval", "interval_parts", "spelled", "type_of"]
 
 _PLAIN = "TRY_CAST({0} AS {to})"
 _DIGITS = "TRY_CAST(rw_digits({0}) AS {to})"
@@ -40,6 +40,7 @@ _FROM_TEXT = {
 CASTABLE = ("boolean", *INTEGERS, *FLOATS, "numeric", "varchar")
 _TO_TEXT = {
     **dict.fromkeys((*INTEGERS, "boolean", "date"), "CAST({0} AS VARCHAR)"),
+    "double": "rw_double_text({0})",
     "timestamp": "rw_timestamp_text({0})",
     "timestamptz": "rw_timestamptz_text({0})",
 }
@@ -89,7 +90,7 @@ def cast(ctx: Context, node: exp.Expression) -> Typed:
         constant = _constant(ctx, node, to)
         if constant is not None:
             return constant, to
-    excerpt = "" if ctx.in_view else " ".join(node.sql(dialect="risingwave").split())
+    excerpt = "" if ctx.in_view else _excerpt(node)
     value, of = ctx(node.this)
     if value.meta.get("whole") and to in INTEGERS:  # a field of a time: there is nothing to round
         return sql(f"CAST({{0}} AS {duckdb_type(to)})", value.expressions[0]), to
@@ -101,12 +102,20 @@ def cast(ctx: Context, node: exp.Expression) -> Typed:
     return ctx.or_fail(value, result, excerpt), to
 
 
+def _excerpt(node: exp.Expression) -> str:
+    if isinstance(node.this, exp.Literal) and len(node.this.name) <= 40:
+        return f"CAST('{node.this.name}' AS {node.args['to'].this.value})"
+    return " ".join(node.sql(dialect="risingwave").split())
+
+
 def _constant(ctx: Context, node: exp.Expression, to: str) -> exp.Expression | None:
     """A literal that is read here and now; None for the others."""
     if isinstance(node.this, exp.Array):
         return sql(f"CAST([] AS {duckdb_type(to)})")
     if to == "interval":
         return interval(ctx, exp.Interval(this=node.this))[0]
+    if to == "timestamp" and _NANOSECONDS.search(node.this.name):
+        raise ctx.unsupported(node, "a timestamp of nanoseconds", "write at most six decimals")
     if to == "numeric" and _NO_NUMBER.fullmatch(node.this.name):
         raise ctx.unsupported(node, "a numeric that is NaN or infinite", "use double precision")
     return _bytes(ctx, node) if to == "bytea" else None
@@ -175,8 +184,15 @@ def _template_for_any(to: str) -> str:
     return f"CASE typeof({{0}}) {' '.join(branches)} ELSE TRY_CAST({{0}} AS {{to}}) END"
 
 
+def bytes_of(ctx: Context, node: exp.Expression) -> exp.Expression:
+    """An argument that is bytea: a literal is read as one."""
+    return _bytes(ctx, node) if isinstance(node, exp.Literal) and node.is_string else ctx.sql(node)
+
+
 def _bytes(ctx: Context, node: exp.Expression) -> exp.Expression:
-    text = node.this.name
+    text = node.name if isinstance(node, exp.Literal) else node.this.name
+    if "\\" not in text:
+        return sql(f"encode({quoted(text)})")
     if not re.fullmatch(r"\\x([0-9a-fA-F]{2})*", text):
         raise ctx.unsupported(node, f"the bytea literal {text!r}", r"write it in hex: '\x6162'")
     return sql(f"unhex({quoted(text[2:])})")
@@ -198,6 +214,7 @@ _UNITS = {
 }
 _PIECE = re.compile(r"\s*([+-]?\d+)\s*([a-z]+)", re.I)
 _NO_NUMBER = re.compile(r"\s*([+-]?inf(inity)?|nan)\s*", re.I)
+_NANOSECONDS = re.compile(r"\.\d{6}\d*[1-9]")
 _CLOCK = re.compile(r"\s*(-?)(\d+):(\d\d)(?::(\d\d))?\s*$")
 
 
@@ -206,6 +223,7 @@ def interval_parts(ctx: Context, node: exp.Expression) -> dict[str, int]:
     unit = node.args.get("unit")
     text = node.this.name if isinstance(node.this, exp.Literal) else ""
     text = f"{text} {unit.name}" if unit is not None else text
+    text = f"{text} seconds" if re.fullmatch(r"\s*[+-]?\d+\s*", text) else text
     parts = {"month": 0, "day": 0, "microsecond": 0}
     while text.strip():
         clock, piece = _CLOCK.match(text), _PIECE.match(text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
+from featurectl.dialect._arrays import sliced
 from featurectl.dialect._casts import cast, interval
 from featurectl.dialect._functions import named, scalar
 from featurectl.dialect._json import JSON
@@ -15,7 +16,7 @@ from featurectl.dialect._latest import LATEST
 from featurectl.dialect._operators import OPERATORS
 from featurectl.dialect._output import Sql, quoted, sql
 from featurectl.dialect._times import extract
-from featurectl.dialect._types import fields_of, unify
+from featurectl.dialect._types import INTEGERS, fields_of, unify
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Rule, Typed
@@ -100,10 +101,14 @@ def _array(ctx: Context, node: exp.Expression) -> Typed:
 def _bracket(ctx: Context, node: exp.Expression) -> Typed:
     value, of = ctx(node.this)
     index = node.expressions[0]
-    if len(node.expressions) != 1 or not isinstance(index, exp.Literal) or not of or not of.endswith("[]"):
-        raise ctx.unsupported(node, "a subscript that is no constant, or not of an array")
-    place = int(index.this) + 1  # the parser counts from 0
-    return sql(f"({{0}})[{place}]", value), of.removesuffix("[]")
+    if len(node.expressions) != 1 or not of or not of.endswith("[]"):
+        raise ctx.unsupported(node, "a subscript of what is not known to be an array")
+    if isinstance(index, exp.Slice):
+        return sliced(ctx, (value, of), index.this, index.args.get("expression"))
+    place, kind = ctx(index)
+    if kind not in (None, *INTEGERS):
+        raise ctx.wrong(node, f"a subscript that is {kind}")
+    return sql("CASE WHEN {1} > 0 THEN ({0})[{1}] END", value, place), of.removesuffix("[]")
 
 
 def _dot(ctx: Context, node: exp.Expression) -> Typed:

@@ -57,6 +57,8 @@ class _Parser(RisingWaveParser):
 class Grammar(RisingWave):
     """The dialect that is read."""
 
+    INDEX_OFFSET = 0  # a subscript stays what it is
+
     Parser = _Parser
 
 

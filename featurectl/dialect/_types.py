@@ -7,6 +7,7 @@ the type of its surroundings.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ KINDS = {
 }
 
 
+@lru_cache(maxsize=4096)
 def rw_type(name: str) -> Type:
     """The canonical name of a type, whether spelled for RisingWave or as DuckDB describes it."""
     text = re.sub(r"\s+", " ", name.strip())
