@@ -105,15 +105,16 @@ def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, st
 def _double_as_numeric(ctx: Context, argument: exp.Expression) -> exp.Expression | None:
     """`x::numeric` as the double that it is: a compensated sum is as good as 28 digits, DuckDB's ten decimals are not.
 
-    What is no numeric (NaN, infinities, beyond 28 digits) is NULL there, and left out here. Values of which some
-    are 10**16 times as large as their mean are beyond it.
+    NaN makes the mean NaN on both; of infinities it is NaN here, where RisingWave may say infinity. A finite value
+    beyond 28 digits is NULL there and left out here. Values of which some are 10**16 times as large as their mean
+    are beyond it.
     """
     if not isinstance(argument, exp.Cast) or rw_type(argument.to.sql()) != "numeric" or not ctx.in_view:
         return None
     value, of = ctx(argument.this.copy())
     if of not in FLOATS:
         return None
-    return sql(f"CASE WHEN abs({{0}}) < {_NUMERIC_BOUND} THEN {{0}} END", value)
+    return sql(f"CASE WHEN NOT (abs({{0}}) >= {_NUMERIC_BOUND}) OR isnan({{0}}) OR isinf({{0}}) THEN {{0}} END", value)
 
 
 def _result(signature: Signature, types: list[Type]) -> Type:
