@@ -8,7 +8,8 @@ time zone names), so text goes through macros that know RisingWave's spellings.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -74,9 +75,15 @@ _HINTS = {
 }
 
 
+@lru_cache(maxsize=256)
+def _plain_type(kind: Any) -> str:
+    return exp.DataType(this=kind).sql(dialect="risingwave")
+
+
 def type_of(ctx: Context, node: exp.Expression, target: exp.DataType) -> str:
     """RisingWave's canonical name of a type in a query or a column definition."""
-    text = target.sql(dialect="risingwave")
+    plain = all(key == "this" for key, value in target.args.items() if value)
+    text = _plain_type(target.this) if plain else target.sql(dialect="risingwave")
     name = rw_type(text)
     if name is None or (name == "jsonb" and text.upper() != "JSONB"):
         raise ctx.unsupported(node, f"the type {text}")

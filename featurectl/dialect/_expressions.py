@@ -10,7 +10,7 @@ from sqlglot import exp
 from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
 from featurectl.dialect._arrays import sliced
 from featurectl.dialect._casts import cast, interval
-from featurectl.dialect._functions import named, scalar
+from featurectl.dialect._functions import clock, named, scalar
 from featurectl.dialect._json import JSON
 from featurectl.dialect._latest import LATEST
 from featurectl.dialect._operators import OPERATORS
@@ -164,6 +164,7 @@ RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     exp.Array: (_array, frozenset({"expressions", "value_constructor"})),
     exp.Bracket: (_bracket, frozenset({"this", "expressions"})),
     exp.Dot: (_dot, frozenset({"this", "expression"})),
+    **dict.fromkeys((exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime), (clock, frozenset({"this", "sysdate"}))),
     exp.Exists: (_exists, frozenset({"this"})),
     exp.Subquery: (_subquery, frozenset({"this"})),
     exp.Tuple: (_tuple, frozenset({"expressions"})),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
 
-__all__ = ["FUNCTIONS", "Signature", "named", "result_type", "scalar", "select_signature"]
+__all__ = ["FUNCTIONS", "Signature", "clock", "named", "result_type", "scalar", "select_signature"]
 
 
 @dataclass(frozen=True)
@@ -321,8 +321,19 @@ def _row(ctx: Context, node: exp.Expression) -> Typed:
 
 def _now(ctx: Context, node: exp.Expression) -> Typed:
     if ctx.in_view:
-        raise ctx.unsupported(node, "now() in a view", "its answer depends on when it is asked")
+        raise ctx.unsupported(
+            node, "now() in a view", "filter by NOW() where the view is read, or bound it by its events"
+        )
     return sql("now()"), "timestamptz"
+
+
+def _proctime(ctx: Context, node: exp.Expression) -> Typed:
+    raise ctx.unsupported(node, "PROCTIME()", "take the event's time: what depends on arrival cannot be replayed")
+
+
+def clock(ctx: Context, node: exp.Expression) -> Typed:
+    """CURRENT_TIMESTAMP and the like, which RisingWave's views do not know either."""
+    raise ctx.unsupported(node, node.sql(), "write NOW(), and only where a view is read")
 
 
 _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
@@ -341,6 +352,7 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "regexp_match": regexp_match,
     "regexp_replace": regexp_replace,
     "now": _now,
+    "proctime": _proctime,
     "row": _row,
     "jsonb_typeof": _typeof,
 }

@@ -35,7 +35,7 @@ def _logic(ctx: Context, node: exp.Expression) -> Typed:
     return node, "boolean"
 
 
-_OPPOSITE = {
+_OPPOSITE: dict[type[exp.Expression], type[exp.Binary]] = {
     exp.EQ: exp.NEQ,
     exp.NEQ: exp.EQ,
     exp.LT: exp.GTE,

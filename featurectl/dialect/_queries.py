@@ -73,7 +73,8 @@ def _select(ctx: Context, node: exp.Expression) -> Result:
     windows = hop_as_frame(ctx, node)
     ctx = ctx.within(Scope({"rw_hops": windows}, ctx.scope) if windows else _sources(ctx, node))
     pick_latest(ctx, node)
-    share_documents(node, ctx.scope)
+    if ctx.has_arrows:
+        share_documents(node, ctx.scope)
     _conditions(ctx, node)
     columns = _projections(ctx, node)
     if node.args.get("distinct") is not None:

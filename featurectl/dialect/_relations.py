@@ -89,6 +89,9 @@ def relation(ctx: Context, node: exp.Expression) -> Source:
         return rows
     if not isinstance(node, exp.Table):
         raise ctx.unsupported(node, f"{type(node).key.upper()} in FROM")
+    if node.args.get("version") is not None:
+        hint = "join as of the event's time: ASOF JOIN … AND a.ts >= b.ts"
+        raise ctx.unsupported(node, "FOR SYSTEM_TIME AS OF PROCTIME(), a join by processing time", hint)
     ctx.check(node, frozenset({"this", "db", "alias"}))
     window = window_call(ctx, node)
     if window is not None:

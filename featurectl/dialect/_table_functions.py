@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROWS", "from_function", "rows_of"]
 
+_SERIES = ("generate_series", "range")
 ROWS = ("generate_series", "range", "unnest", "generate_subscripts", "regexp_matches", "jsonb_array_elements")
 
 
@@ -73,6 +74,7 @@ def from_function(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, s
         return None
     if name not in ROWS:
         return None
+    steady = not any(part.find(exp.Column) for part in arguments)
     rows, of = rows_of(ctx, name, node, list(arguments))
     alias = node.args.get("alias")
     given = [column.name for column in alias.args.get("columns") or []] if alias else []
@@ -80,6 +82,12 @@ def from_function(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, s
         given.append(ordinality.name)  # the parser takes the last name for that of the ordinality
     table = alias.name if alias and alias.name else name
     columns: dict[str, str | None] = {given[0] if given else table: of}
+    if steady and not ordinality and name in _SERIES and of in INTEGERS:
+        call = rows.expressions  # as a table it takes no memory
+        places = ", ".join(f"CAST({{{index}}} AS BIGINT)" for index in range(len(call)))
+        column = _quoted(next(iter(columns)))
+        series = f"SELECT CAST({column} AS {duckdb_type(str(of))}) AS {column} FROM {name}({places}) AS rw_s({column})"
+        return sql(f"({series}) AS {_quoted(table)}", *call), table, columns
     body = f"unnest({{0}}) AS {_quoted(next(iter(columns)))}"
     if ordinality:
         number = given[1] if len(given) > 1 else "ordinality"
