@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -35,7 +35,7 @@ def _logic(ctx: Context, node: exp.Expression) -> Typed:
     return node, "boolean"
 
 
-_OPPOSITE: dict[type[exp.Expression], type[exp.Binary]] = {
+_OPPOSITE: dict[Any, Any] = {
     exp.EQ: exp.NEQ,
     exp.NEQ: exp.EQ,
     exp.LT: exp.GTE,
