@@ -16,7 +16,7 @@ demo: $(READY) ## raw solar and weather events to features_enriched, in a direct
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: $(READY) ## all tests, with coverage; for some of them call .venv/bin/pytest
-	@$(BIN)/pytest --cov
+	@$(BIN)/pytest --cov -n 2 --no-loadscope-reorder
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy

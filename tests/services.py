@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.guarding import guard, release
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -63,6 +65,7 @@ def _process(executable: str) -> Iterator[str]:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
+        guard(server)
         try:
             dsn = _dsn(ports[0])
             _wait_for_sql(dsn, seconds=START_SECONDS, server=server, output=output)
@@ -128,6 +131,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+    release(server)
 
 
 def _docker_answers() -> bool:

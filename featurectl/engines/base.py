@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import difflib
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from featurectl.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
     from pathlib import Path
@@ -23,6 +26,7 @@ __all__ = [
     "Environment",
     "Finding",
     "Ingested",
+    "Leftover",
     "MigrationRun",
     "Moment",
     "Outsider",
@@ -170,11 +174,22 @@ class Environment:
 
 @dataclass(frozen=True)
 class Outsider:
-    """Somebody else's relation, such as a sink, that reads one of ours: a version, a public view, or an old one."""
+    """Somebody else's relation, such as a sink, that reads one of ours: a version, a public view, or an old one.
+
+    What reads a public view is listed for the version below it, too. A name outside the schema `public` is qualified.
+    """
 
     name: str
     kind: str
     reads: str
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """What no release needs any more: an old public view that was kept for its readers, or an unfinished build."""
+
+    name: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -192,10 +207,35 @@ class State:
     environments: Mapping[str, Environment] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
     outsiders: tuple[Outsider, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
 
     def version(self, view: str, number: int) -> Version | None:
         """A version by view and number, if it stands."""
         return next((v for v in self.versions if v.view == view and v.number == number), None)
+
+    def named(self, name: str) -> Version | None:
+        """A version by its name, such as `features_enriched_v3`, if it stands."""
+        return next((v for v in self.versions if v.name == name), None)
+
+    def environment(self, name: str) -> Environment:
+        """A preview environment. Raises UsageError for an unknown name."""
+        if name not in self.environments:
+            near = difflib.get_close_matches(name, self.environments, 1)
+            known = ", ".join(sorted(self.environments)) or "none"
+            hint = f"did you mean {near[0]}?" if near else f"environments: {known}; make one: featurectl apply --env"
+            raise UsageError(f"there is no environment {name!r}", hint=hint)
+        return self.environments[name]
+
+    def seen_in(self, environment: str | None) -> State:
+        """The state with the public names of an environment; None: production's. Raises UsageError as above."""
+        return self if environment is None else replace(self, live=self.environment(environment).live)
+
+    def require_shown(self, names: Iterable[str], environment: str) -> None:
+        """Raise UsageError for a view that production shows and the environment does not."""
+        shown = self.environment(environment).live
+        missing = sorted(name for name in names if name in self.live and name not in shown)
+        if missing:
+            raise UsageError(f"{environment} has no view {missing[0]!r}", hint="production's is read without --env")
 
     def live_version(self, view: str) -> Version | None:
         """The version that the view's public name shows, if there is one."""
@@ -298,8 +338,55 @@ class Writer(Protocol):
         who: str,
         git_commit: str | None,
         seconds: float,
+        *,
+        command: str = "apply",
+        back_to: int | None = None,
+        environment: str | None = None,
     ) -> Release:
-        """Show the built versions under the public names, all at once, and record the release."""
+        """Show the built versions under the public names, all at once, and record the release.
+
+        Raises EngineError, before anything is changed, where a version of `live` is gone.
+        """
+        ...
+
+    def begin(self, command: str, plan_id: str, who: str, git_commit: str | None, environment: str | None) -> None:
+        """Write down that something is begun, so that it is not forgotten if it fails or is killed."""
+        ...
+
+    def end(self, outcome: str, detail: str, seconds: float) -> None:
+        """Write down how what was begun has ended; nothing to do where it became a release."""
+        ...
+
+    def preview(
+        self, built: Sequence[Version], environment: Environment, metadata: Mapping[str, FeatureView], seconds: float
+    ) -> None:
+        """Record the built versions and show `environment.live` in the environment's schema.
+
+        `metadata` are views of which a version that stands, and that only this environment shows, is described
+        otherwise. Raises EngineError where that schema is somebody else's.
+        """
+        ...
+
+    def drop_environment(self, name: str) -> None:
+        """Take the environment's public views and its schema away; versions stay until they are collected.
+
+        Raises EngineError where somebody else reads one of them.
+        """
+        ...
+
+    def pin(self, pin: Pin) -> None:
+        """Remember what a consumer relies on, instead of what it relied on of the same view before."""
+        ...
+
+    def unpin(self, consumer: str, view: str) -> None:
+        """Forget what a consumer relied on."""
+        ...
+
+    def drop(self, versions: Sequence[Version], leftovers: Sequence[Leftover]) -> dict[str, str]:
+        """Drop versions and leftovers that nobody reads, with their rows.
+
+        Returns those that had to stay, by name, with the reason.
+        """
         ...
 
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
@@ -398,11 +485,14 @@ class Engine(Protocol):
         """Hold the engine for writing; `command` is shown to those who wait. Raises EngineBusy after `wait`."""
         ...
 
-    def query(self, sql: str) -> AbstractContextManager[Result]:
-        """Run a read-only query in the project's dialect on the public views. Raises UsageError for a write."""
+    def query(self, sql: str, environment: str | None = None) -> AbstractContextManager[Result]:
+        """Run a read-only query in the project's dialect on the public views, production's or an environment's.
+
+        Raises UsageError for a write, an unknown environment, or a view that the environment does not have.
+        """
         ...
 
-    def export(self, sql: str, path: Path) -> int:
+    def export(self, sql: str, path: Path, environment: str | None = None) -> int:
         """Write a query's rows to a Parquet file, whole or not at all; returns how many."""
         ...
 

@@ -11,7 +11,7 @@ from featurectl.engines.base import Attempt, Environment, Pin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["attempt_of", "document_of", "environment_of", "pin_of"]
+__all__ = ["attempt_key", "attempt_of", "document_of", "environment_of", "pin_key", "pin_of"]
 
 _TIMES = ("pinned_at", "applied_at", "started_at")
 
@@ -19,6 +19,16 @@ _TIMES = ("pinned_at", "applied_at", "started_at")
 def document_of(value: Pin | Environment | Attempt) -> dict[str, Any]:
     """The value as plain JSON."""
     return {name: part.isoformat() if name in _TIMES else part for name, part in asdict(value).items()}
+
+
+def attempt_key(attempt: Attempt) -> tuple[str, str]:
+    """Kind and key of an attempt: the keys sort as the numbers do."""
+    return ("attempt", f"{attempt.number:08d}")
+
+
+def pin_key(consumer: str, view: str) -> str:
+    """The key of a pin: a consumer pins one version of a view."""
+    return f"{consumer} {view}"
 
 
 def pin_of(document: Mapping[str, Any]) -> Pin:

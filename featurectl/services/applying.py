@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import subprocess
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from featurectl.errors import CheckFailed, ProjectError
 from featurectl.project.analysis import template_lines
-from featurectl.services.planning import Build, CutOver, Migrate, Plan, build_plan
+from featurectl.services.planning import Build, CutOver, Migrate, Plan, Preview
+from featurectl.services.previewing import environment_of, plan_for
+from featurectl.services.recording import git_commit, recorded, who
 from featurectl.services.selecting import select_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from featurectl.engines.base import Engine, Release, Version, Writer
     from featurectl.project import Project
@@ -36,9 +35,9 @@ class ApplyResult:
     seconds: float
 
 
-def plan(project: Project, engine: Engine, select: Sequence[str] = ()) -> Plan:
-    """What `apply` would do. Reads only."""
-    return build_plan(project, engine.inspect(), select_views(project, select))
+def plan(project: Project, engine: Engine, select: Sequence[str] = (), environment: str | None = None) -> Plan:
+    """What `apply` would do, in production or in a preview environment. Reads only."""
+    return plan_for(project, engine.inspect(), select_views(project, select), environment)
 
 
 def apply(
@@ -46,10 +45,12 @@ def apply(
     engine: Engine,
     select: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
+    environment: str | None = None,
 ) -> ApplyResult:
     """Bring the engine to what the project says; applying twice changes nothing.
 
-    `progress` is told each step's title, its number (from 1) and how many there are.
+    `progress` is told each step's title, its number (from 1) and how many there are. In a preview `environment` only
+    what stands nowhere yet is built, and no public name of production changes.
 
     Raises:
         EngineBusy: another process writes.
@@ -58,24 +59,31 @@ def apply(
     """
     started = time.monotonic()
     with engine.write("apply", _WAIT_FOR_REFRESH) as writer:
-        todo = build_plan(project, writer.state(), select_views(project, select))
+        todo = plan_for(project, writer.state(), select_views(project, select), environment)
         built: list[Version] = []
         release: Release | None = None
-        for number, step in enumerate(todo.steps, 1):
-            if progress is not None:
-                progress(step.title, number, len(todo.steps))
-            writer.mark(todo.id, number)
-            match step:
-                case Migrate(migration):
-                    writer.migrate(migration)
-                case Build(version, view):
-                    with template_lines(view.rendered):
-                        built.append(writer.build(version, view, _within(progress, step, number, len(todo.steps))))
-                    _check(writer, built[-1])
-                case CutOver(live, metadata):
-                    commit = _git_commit(project.root)
-                    seconds = time.monotonic() - started
-                    release = writer.cut_over(built, live, metadata, todo.id, _who(), commit, seconds)
+        if not todo.is_empty:
+            commit = git_commit(project.root)
+            with recorded(writer, "apply", todo.id, who(), commit, environment) as under_way:
+                for number, step in enumerate(todo.steps, 1):
+                    under_way.step = step.title
+                    if progress is not None:
+                        progress(step.title, number, len(todo.steps))
+                    writer.mark(todo.id, number)
+                    match step:
+                        case Migrate(migration):
+                            writer.migrate(migration)
+                        case Build(version, view):
+                            with template_lines(view.rendered):
+                                told = _within(progress, step, number, len(todo.steps))
+                                built.append(writer.build(version, view, told))
+                            _check(writer, built[-1])
+                        case CutOver(live, metadata):
+                            seconds = time.monotonic() - started
+                            release = writer.cut_over(built, live, metadata, todo.id, who(), commit, seconds)
+                        case Preview(metadata=metadata):
+                            shown = environment_of(step, todo.id, who(), commit)
+                            writer.preview(built, shown, metadata, time.monotonic() - started)
     return ApplyResult(todo, tuple(built), release, time.monotonic() - started)
 
 
@@ -97,24 +105,3 @@ def _check(writer: Writer, version: Version) -> None:
                 f"{version.file}: {failing:,} rows of {version.name} break the check {check!r}",
                 hint="the live version stays; mend the view or the check, then apply again",
             )
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
-def _git_commit(root: Path) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607 - whichever git the user has
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

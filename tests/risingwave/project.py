@@ -72,10 +72,20 @@ class SmallProject:
         return run_apply(load_project(self.settings), self.engine, select)
 
     def start_apply(self) -> subprocess.Popen[str]:
+        return self.start("apply")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """`featurectl` as a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "featurectl", "--project", str(self.folder), "apply"],
+            [sys.executable, "-m", "featurectl", "--project", str(self.folder), *words],
             env={**os.environ, **self.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        """`featurectl` as a process of its own: its exit code, what it said, its errors."""
+        process = self.start(*words)
+        said, errors = process.communicate(timeout=120)
+        return process.returncode, said, errors
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with self.engine.query(sql) as result:

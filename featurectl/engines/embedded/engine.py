@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Capabilities, Result, State
-from featurectl.engines.embedded.connect import connect, duckdb_errors, text_literal
+from featurectl.engines.embedded.connect import connect, duckdb_errors, quote, text_literal
 from featurectl.engines.embedded.diagnosing import diagnose
 from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, Ledger, read_positions, read_schema, read_state
@@ -79,12 +79,12 @@ class EmbeddedEngine:
         return EmbeddedWriter(con, self._home, ledger, pieces, self._log)
 
     @contextmanager
-    def query(self, sql: str) -> Iterator[Result]:
+    def query(self, sql: str, environment: str | None = None) -> Iterator[Result]:
         """Run a query in the project's dialect on the newest snapshot."""
         with reading(self._home, self._settings) as con:
             if con is None:
                 raise _nothing_applied()
-            translated = _translate(con, sql)
+            translated = _translate(con, sql, environment)
             with duckdb_errors("query"):
                 cursor = con.execute(translated)
                 described = cursor.description or []
@@ -92,13 +92,13 @@ class EmbeddedEngine:
             types = tuple(str(column[1]) for column in described)
             yield Result(columns, types, _batches(cursor))
 
-    def export(self, sql: str, path: Path) -> int:
+    def export(self, sql: str, path: Path, environment: str | None = None) -> int:
         """Write a query's rows as Parquet, under a temporary name until whole."""
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         with reading(self._home, self._settings) as con:
             if con is None:
                 raise _nothing_applied()
-            translated = _translate(con, sql)
+            translated = _translate(con, sql, environment)
             try:
                 with duckdb_errors("query"):
                     row = con.execute(
@@ -142,12 +142,16 @@ class EmbeddedEngine:
         )
 
 
-def _translate(con: duckdb.DuckDBPyConnection, sql: str) -> str:
+def _translate(con: duckdb.DuckDBPyConnection, sql: str, environment: str | None) -> str:
+    """The query as DuckDB's, for a connection that from here on finds the environment's names first."""
     from featurectl.dialect import parse_query, translate_query
 
     query = parse_query(sql)
     with duckdb_errors("cannot read the ledger"):
-        schema = read_schema(con)
+        schema = read_schema(con, environment)
+        if environment is not None:
+            read_state(con).require_shown(query.references, environment)
+            con.execute(f"SET search_path = {text_literal(f'{quote(environment)},main')}")
     for name in query.references:
         if name not in schema and name not in _LEDGER:  # a file name in quotes, too, is no relation here
             near = difflib.get_close_matches(name, schema, 1)

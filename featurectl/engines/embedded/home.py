@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Home", "holder"]
 
 _POLL_SECONDS = 0.05
+_RELEASING = ("apply", "rollback", "promote")
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class Home:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # A second apply is not to follow the first unasked; a refresh in hand is worth waiting for.
-                if time.monotonic() >= deadline or command == "apply" == _read(handle).get("command"):
+                # A second release is not to follow the first unasked; a refresh in hand is worth waiting for.
+                if time.monotonic() >= deadline or (_releases(command) and _releases(_read(handle).get("command"))):
                     raise EngineBusy(
                         f"another process is writing: {holder(handle)}",
                         hint="wait until it is done, or stop it; reading is possible all the while",
@@ -109,6 +110,11 @@ def holder(handle: int) -> str:
     if not {"command", "pid", "since"} <= set(who):
         return "it has just begun"
     return f"featurectl {who['command']} (process {who['pid']}) since {who['since']}"
+
+
+def _releases(command: object) -> bool:
+    """Whether the command changes what public names show."""
+    return str(command).partition(" ")[0] in _RELEASING
 
 
 def _read(handle: int) -> dict[str, object]:

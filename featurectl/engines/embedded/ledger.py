@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from featurectl.engines.base import Environment
     from featurectl.engines.embedded.translation import Schema
 
-__all__ = ["LEDGER_TABLES", "Ledger", "read_positions", "read_schema", "read_state"]
+__all__ = ["LEDGER_TABLES", "Ledger", "read_environments", "read_positions", "read_schema", "read_state"]
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS featurectl;
@@ -144,11 +145,12 @@ class Ledger:
             [file, json.dumps(dict(metadata)), json.dumps(dict(descriptions)), view, number],
         )
 
-    def set_rows(self, view: str, number: int, rows: int, at: datetime) -> None:
-        """A version was refreshed."""
+    def set_rows(self, view: str, number: int, rows: int, at: datetime, seconds: float) -> None:
+        """A version was refreshed: computed whole again, which is what a build does."""
         self._con.execute(
-            "UPDATE featurectl.versions SET row_count = ?, refreshed_at = ? WHERE view = ? AND number = ?",
-            [rows, at, view, number],
+            "UPDATE featurectl.versions SET row_count = ?, refreshed_at = ?, build_seconds = ?"
+            " WHERE view = ? AND number = ?",
+            [rows, at, seconds, view, number],
         )
 
     def set_live(self, live: Mapping[str, int]) -> None:
@@ -217,20 +219,22 @@ class Ledger:
         )  # fmt: skip
 
 
-def read_schema(con: duckdb.DuckDBPyConnection) -> Schema:
-    """The columns and types of everything that a query can read, on the writer's connection or a snapshot's."""
+def read_schema(con: duckdb.DuckDBPyConnection, environment: str | None = None) -> Schema:
+    """The columns and types of everything that a query can read, on the writer's connection or a snapshot's.
+
+    The public names are production's, or those of an environment. Raises UsageError for an unknown one.
+    """
     rows = con.execute("SELECT name, include FROM featurectl.source_tables").fetchall()
     sources = {
         name: {column: SOURCE_TYPES[role] for role, column in json.loads(columns).items()} for name, columns in rows
     }
     tables = [row[0] for row in con.execute("SELECT name FROM featurectl.tables").fetchall()]
-    return schema_of(con, read_state(con), sources, tables)
+    return schema_of(con, read_state(con).seen_in(environment), sources, tables)
 
 
 def read_state(con: duckdb.DuckDBPyConnection) -> State:
     """The ledger on any connection that has its tables: the writer's or a snapshot's."""
     documents = _documents(con)
-    environments = map(environment_of, documents["environment"])
     attempts = map(attempt_of, documents["attempt"])
     return State(
         migrations=tuple(_migrations(con)),
@@ -241,9 +245,14 @@ def read_state(con: duckdb.DuckDBPyConnection) -> State:
         releases=tuple(_releases(con)),
         generation=_one(con, "SELECT generation FROM featurectl.meta"),
         pins=tuple(map(pin_of, documents["pin"])),
-        environments={environment.name: environment for environment in environments},
+        environments={environment.name: environment for environment in map(environment_of, documents["environment"])},
         attempts=tuple(sorted(attempts, key=lambda attempt: attempt.number)),
     )
+
+
+def read_environments(con: duckdb.DuckDBPyConnection) -> list[Environment]:
+    """The preview environments, by name."""
+    return [environment_of(document) for document in _documents(con)["environment"]]
 
 
 def _documents(con: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
@@ -258,13 +267,19 @@ def _documents(con: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]
 
 
 def _has(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None) -> bool:
-    """Whether the ledger has the table, and the column: a snapshot that an older featurectl published lacks some."""
+    """Whether the ledger has the table, and the column: a snapshot that an older featurectl published lacks some.
+
+    Not asked of duckdb_columns(), which opens every piece of every view to tell.
+    """
     rows = con.execute(
-        "SELECT 1 FROM duckdb_columns() WHERE schema_name = 'featurectl' AND table_name = ?"
-        " AND column_name = coalesce(?, column_name) AND database_name = current_database() LIMIT 1",
-        [table, column],
+        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'featurectl' AND table_name = ?"
+        " AND database_name = current_database()",
+        [table],
     ).fetchall()
-    return bool(rows)
+    if not rows or column is None:
+        return bool(rows)
+    described = con.execute(f"SELECT name FROM pragma_table_info('featurectl.{table}')").fetchall()
+    return (column,) in described
 
 
 def _migrations(con: duckdb.DuckDBPyConnection) -> Iterable[MigrationRun]:

@@ -9,6 +9,7 @@ O(log n) times.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -115,7 +116,10 @@ class Pieces:
             "SELECT file FROM featurectl.retired WHERE generation <= ?", [oldest_generation]
         ).fetchall()
         for (file,) in rows:
-            (self._home.pieces / file).unlink(missing_ok=True)
+            path = self._home.pieces / file
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # others are still in it
+                path.parent.rmdir()
         self._con.execute("DELETE FROM featurectl.retired WHERE generation <= ?", [oldest_generation])
 
     def sweep_orphans(self) -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from featurectl.engines.embedded.connect import connect, quote
-from featurectl.engines.embedded.ledger import LEDGER_TABLES
+from featurectl.engines.embedded.ledger import LEDGER_TABLES, read_environments
 from featurectl.engines.embedded.pieces import scan
 from featurectl.errors import EngineError
 
@@ -87,6 +87,11 @@ def _fill(
         con.execute(f"CREATE VIEW main.{quote(relation)} AS SELECT * FROM {scan(home, pieces.of(relation))}")
     for view, number in con.execute("SELECT view, number FROM featurectl.live").fetchall():
         con.execute(f"CREATE VIEW main.{quote(view)} AS SELECT * FROM {quote(f'{view}_v{number}')}")
+    for environment in read_environments(con):
+        con.execute(f"CREATE SCHEMA {quote(environment.name)}")
+        for view, number in environment.live.items():
+            name = f"{quote(environment.name)}.{quote(view)}"
+            con.execute(f"CREATE VIEW {name} AS SELECT * FROM main.{quote(f'{view}_v{number}')}")
 
 
 def _relations(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -84,13 +84,16 @@ def binder_errors(version: Version) -> Iterator[None]:
 
 
 def schema_of(con: duckdb.DuckDBPyConnection, state: State, sources: Schema, tables: list[str]) -> Schema:
-    """The columns of every relation: source tables, tables of migrations, versions, public views."""
+    """The columns of every relation: source tables, tables of migrations, versions, public views, environments'."""
     schema: Schema = {name: dict(columns) for name, columns in sources.items()}
     schema |= {name: described(con, name) for name in tables}
     for version in state.versions:
         schema[version.name] = dict(version.columns)
         if state.live.get(version.view) == version.number:
             schema[version.view] = dict(version.columns)
+        for environment in state.environments.values():
+            if environment.live.get(version.view) == version.number:
+                schema[f"{environment.name}.{version.view}"] = dict(version.columns)
     return schema
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import (
+    Attempt,
     BackfillChunk,
     Ingested,
     MigrationRun,
@@ -23,6 +24,7 @@ from featurectl.engines.base import (
     State,
     Version,
 )
+from featurectl.engines.documents import attempt_key, document_of, pin_key
 from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
@@ -30,11 +32,12 @@ from featurectl.engines.embedded.translation import binder_errors, described, ve
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import duckdb
 
     from featurectl.dialect import Statement
+    from featurectl.engines.base import Environment, Leftover, Pin
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.ledger import Ledger
     from featurectl.engines.embedded.pieces import Piece, Pieces
@@ -59,6 +62,8 @@ class EmbeddedWriter:
         self._built: dict[str, Piece] = {}
         self._shown: set[str] = set()
         self._schema: Schema | None = None
+        self._attempt: Attempt | None = None
+        self._end_interrupted()
 
     def mark(self, plan_id: str, step: int) -> None:
         """Nothing: nobody watches statements in this process."""
@@ -121,21 +126,80 @@ class EmbeddedWriter:
         who: str,
         git_commit: str | None,
         seconds: float,
+        *,
+        command: str = "apply",
+        back_to: int | None = None,
+        environment: str | None = None,
     ) -> Release:
         """List the new versions, repoint every public name, record the release: one transaction."""
+        now = datetime.now(UTC)
         with duckdb_errors("cutting over"), self._committed() as generation:
-            for version in built:
-                self._ledger.allot(version.view, version.number)
-                self._ledger.add_version(version)
-                self._pieces.replace(version.name, [self._built[version.name]], generation)
-            for name, view in metadata.items():
-                described = view.metadata.model_dump(mode="json")
-                self._ledger.set_metadata(name, live[name], view.file, described, view.descriptions)
+            self._add(built, generation)
+            self._describe(live, metadata)
+            self._require_standing(live)
             self._ledger.set_live(live)
             number = 1 + max((r.number for r in self._ledger.state().releases), default=0)
-            release = Release(number, plan_id, datetime.now(UTC), who, git_commit, seconds, dict(live))
+            release = Release(number, plan_id, now, who, git_commit, seconds, dict(live), command, back_to, environment)
             self._ledger.add_release(release)
+            if self._attempt is not None:
+                self._ledger.remove(*attempt_key(self._attempt))
+        self._attempt = None
         return release
+
+    def begin(self, command: str, plan_id: str, who: str, git_commit: str | None, environment: str | None) -> None:
+        """Write it down; readers hear of it with the next snapshot."""
+        with duckdb_errors("writing the ledger"):
+            number = 1 + max((a.number for a in self._ledger.state().attempts), default=0)
+            self._attempt = Attempt(number, command, plan_id, datetime.now(UTC), who, git_commit, environment)
+            self._ledger.put(*attempt_key(self._attempt), document_of(self._attempt))
+
+    def end(self, outcome: str, detail: str, seconds: float) -> None:
+        """Write down how it ended, if it became no release, and tell readers."""
+        if self._attempt is None:
+            return
+        ended = replace(self._attempt, outcome=outcome, detail=detail, seconds=seconds)
+        with duckdb_errors("writing the ledger"), self._committed():
+            self._ledger.put(*attempt_key(ended), document_of(ended))
+        self._attempt = None
+
+    def preview(
+        self, built: Sequence[Version], environment: Environment, metadata: Mapping[str, FeatureView], seconds: float
+    ) -> None:
+        """List the new versions and show the environment's: one transaction."""
+        with duckdb_errors("showing an environment"), self._committed() as generation:
+            self._add(built, generation)
+            self._describe(environment.live, metadata)
+            self._require_standing(environment.live)
+            self._ledger.put("environment", environment.name, document_of(environment))
+            if self._attempt is not None:
+                ended = replace(self._attempt, outcome="done", seconds=seconds)
+                self._ledger.put(*attempt_key(ended), document_of(ended))
+        self._attempt = None
+
+    def drop_environment(self, name: str) -> None:
+        """Forget the environment; the next snapshot has no schema of it."""
+        with duckdb_errors("dropping an environment"), self._committed():
+            self._ledger.remove("environment", name)
+
+    def pin(self, pin: Pin) -> None:
+        """Remember what a consumer relies on."""
+        with duckdb_errors("pinning"), self._committed():
+            self._ledger.put("pin", pin_key(pin.consumer, pin.view), document_of(pin))
+
+    def unpin(self, consumer: str, view: str) -> None:
+        """Forget what a consumer relied on."""
+        with duckdb_errors("unpinning"), self._committed():
+            self._ledger.remove("pin", pin_key(consumer, view))
+
+    def drop(self, versions: Sequence[Version], leftovers: Sequence[Leftover]) -> dict[str, str]:
+        """Take versions off the ledger; their files go as soon as no open snapshot reads them."""
+        with duckdb_errors("dropping versions"), self._committed() as generation:
+            for version in versions:
+                self._ledger.remove_version(version.view, version.number)
+                self._pieces.replace(version.name, [], generation)
+        self._shown.difference_update(version.name for version in versions)
+        self._schema = None
+        return {}
 
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
         """Ingest, recompute every version that new events reach, commit all of it with the offsets, publish."""
@@ -163,6 +227,24 @@ class EmbeddedWriter:
         """Remember a chunk whose events are in the log."""
         with duckdb_errors("recording a backfill"):
             self._ledger.add_backfill(chunk)
+
+    def _add(self, built: Sequence[Version], generation: int) -> None:
+        """List new versions with their rows. Belongs into the caller's transaction."""
+        for version in built:
+            self._ledger.allot(version.view, version.number)
+            self._ledger.add_version(version)
+            self._pieces.replace(version.name, [self._built[version.name]], generation)
+
+    def _describe(self, live: Mapping[str, int], metadata: Mapping[str, FeatureView]) -> None:
+        for name, view in metadata.items():
+            said = view.metadata.model_dump(mode="json")
+            self._ledger.set_metadata(name, live[name], view.file, said, view.descriptions)
+
+    def _require_standing(self, live: Mapping[str, int]) -> None:
+        standing = {version.name for version in self._ledger.state().versions}
+        gone = sorted(f"{view}_v{number}" for view, number in live.items() if f"{view}_v{number}" not in standing)
+        if gone:
+            raise EngineError(f"{', '.join(gone)} cannot be shown: dropped", hint="apply builds what is missing")
 
     def _ingest(
         self,
@@ -224,7 +306,7 @@ class EmbeddedWriter:
             self._pieces.replace(relation, pieces, generation)
         for part in refreshed:
             view, _, number = part.name.rpartition("_v")
-            self._ledger.set_rows(view, int(number), part.rows, now)
+            self._ledger.set_rows(view, int(number), part.rows, now, part.seconds)
 
     def _known_schema(self) -> Schema:
         if self._schema is None:
@@ -232,7 +314,10 @@ class EmbeddedWriter:
         return self._schema
 
     def _show_inputs(self, version: Version) -> None:
-        for relation in version.inputs.values():
+        self._show_all(version.inputs.values())
+
+    def _show_all(self, relations: Iterable[str]) -> None:
+        for relation in relations:
             if relation not in self._shown:
                 pieces = self._pieces.of(relation)
                 if pieces:  # a table that a migration created has none: it is in the database itself
@@ -266,6 +351,16 @@ class EmbeddedWriter:
             raise EngineError(
                 f"the table {table} cannot be dropped: {', '.join(readers)} read it", hint="drop the views first"
             )
+
+    def _end_interrupted(self) -> None:
+        """What is still under way, though we hold the lock, belongs to a process that died."""
+        left = [a for a in self._ledger.state().attempts if a.outcome == "under way"]
+        if not left:
+            return
+        with duckdb_errors("writing the ledger"), self._committed():
+            for attempt in left:
+                ended = replace(attempt, outcome="interrupted", detail="its process ended in the middle")
+                self._ledger.put(*attempt_key(ended), document_of(ended))
 
     @contextmanager
     def _committed(self) -> Iterator[int]:

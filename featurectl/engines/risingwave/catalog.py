@@ -67,6 +67,42 @@ class Catalog:
         )
         return {name for (name,) in rows}
 
+    def has_schema(self) -> bool:
+        """Whether the schema is there."""
+        return bool(
+            self._session.rows(f"SELECT 1 FROM rw_catalog.rw_schemas WHERE name = {text_literal(self._schema)}", _WHAT)
+        )
+
+    def views(self) -> dict[str, set[str]]:
+        """The plain views of the schema, with the names of what each reads."""
+        rows = self._session.rows(
+            "SELECT v.name, r.name FROM rw_catalog.rw_views AS v JOIN rw_catalog.rw_schemas AS s ON s.id = v.schema_id"
+            " LEFT JOIN rw_catalog.rw_depend AS d ON d.objid = v.id"
+            " LEFT JOIN rw_catalog.rw_relations AS r ON r.id = d.refobjid"
+            f" WHERE s.name = {text_literal(self._schema)}",
+            _WHAT,
+        )
+        found: dict[str, set[str]] = {}
+        for name, read in rows:
+            found.setdefault(name, set()).update([read] if read else [])
+        return found
+
+    def dependencies(self) -> list[tuple[Relation, str, str, str]]:
+        """Who reads whom in the whole database: the reader, its schema, what it reads, the schema of that.
+
+        Indexes are left out: they go with what they index.
+        """
+        rows = self._session.rows(
+            "SELECT r.id, r.name, r.relation_type, rs.name, i.name, s.name FROM rw_catalog.rw_depend AS d"
+            " JOIN rw_catalog.rw_relations AS r ON r.id = d.objid"
+            " JOIN rw_catalog.rw_schemas AS rs ON rs.id = r.schema_id"
+            " JOIN rw_catalog.rw_relations AS i ON i.id = d.refobjid"
+            " JOIN rw_catalog.rw_schemas AS s ON s.id = i.schema_id"
+            " WHERE r.relation_type <> 'index'",
+            _WHAT,
+        )
+        return [(Relation(*row[:3]), *row[3:]) for row in rows]
+
     def columns(self, relation: Relation) -> dict[str, str]:
         """The visible columns, in order, with the dialect's types."""
         rows = self._session.rows(

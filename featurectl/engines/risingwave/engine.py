@@ -13,7 +13,7 @@ from featurectl.engines.risingwave.diagnosing import diagnose
 from featurectl.engines.risingwave.ledger import Ledger
 from featurectl.engines.risingwave.lock import Lock
 from featurectl.engines.risingwave.moment import RisingWaveMoment
-from featurectl.engines.risingwave.reading import export, run_query
+from featurectl.engines.risingwave.reading import enter_environment, export, run_query
 from featurectl.engines.risingwave.sandbox import RisingWaveSandbox
 from featurectl.engines.risingwave.state import read_state
 from featurectl.engines.risingwave.writer import RisingWaveWriter
@@ -60,14 +60,17 @@ class RisingWaveEngine:
                 yield RisingWaveWriter(self._settings, session, Catalog(session), ledger, lock, self._log)
 
     @contextmanager
-    def query(self, sql: str) -> Iterator[Result]:
+    def query(self, sql: str, environment: str | None = None) -> Iterator[Result]:
         """Run the author's query as it is."""
-        with self._session("query") as session, _nothing_applied_said(session), run_query(session, sql) as result:
-            yield result
+        with self._session("query") as session, _nothing_applied_said(session):
+            enter_environment(session, sql, environment)
+            with run_query(session, sql) as result:
+                yield result
 
-    def export(self, sql: str, path: Path) -> int:
+    def export(self, sql: str, path: Path, environment: str | None = None) -> int:
         """Write a query's rows as Parquet, under a temporary name until whole."""
         with self._session("export") as session, _nothing_applied_said(session):
+            enter_environment(session, sql, environment)
             return export(session, sql, path, self._settings)
 
     def sandbox(self, project: Project) -> RisingWaveSandbox:

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import Result
+from featurectl.engines.risingwave.catalog import PUBLIC
+from featurectl.engines.risingwave.ledger import Ledger
 from featurectl.engines.risingwave.rebinding import one_statement
 from featurectl.engines.risingwave.sql import quote, text_literal
+from featurectl.engines.risingwave.state import read_state
 from featurectl.engines.risingwave.types import SCALARS, type_name
 from featurectl.errors import EngineError
 
@@ -20,11 +23,24 @@ if TYPE_CHECKING:
     from featurectl.engines.risingwave.connection import Session
     from featurectl.settings import Settings
 
-__all__ = ["export", "run_query"]
+__all__ = ["enter_environment", "export", "run_query"]
 
 _BATCH = 10_000
 _NULL = "\\N"
 _LONGEST_ROW = 64 << 20
+
+
+def enter_environment(session: Session, sql: str, environment: str | None) -> None:
+    """From here on the session finds the environment's public views before production's; None: nothing to do.
+
+    Raises UsageError for an unknown environment, and for a view that production has and the environment does not.
+    """
+    if environment is None:
+        return
+    from featurectl.dialect import parse_query
+
+    read_state(session, Ledger(session)).require_shown(parse_query(sql).references, environment)
+    session.run(f"SET search_path TO {quote(environment)}, {PUBLIC}", "query")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from featurectl.engines.base import SourceState, State
 from featurectl.engines.documents import attempt_of, environment_of, pin_of
 from featurectl.engines.risingwave.ledger import migration_of, release_of, version_of
 from featurectl.engines.risingwave.migrating import positions_view
+from featurectl.engines.risingwave.outsiders import read_leftovers, read_outsiders
 
 if TYPE_CHECKING:
     from featurectl.engines.risingwave.connection import Session
@@ -32,6 +33,8 @@ def read_state(session: Session, ledger: Ledger) -> State:
         pins=tuple(map(pin_of, _of(entries, "pin").values())),
         environments={name: environment_of(content) for name, content in _of(entries, "environment").items()},
         attempts=tuple(sorted(map(attempt_of, _of(entries, "attempt").values()), key=lambda attempt: attempt.number)),
+        outsiders=tuple(read_outsiders(session, entries)),
+        leftovers=tuple(read_leftovers(session, entries)),
     )
 
 

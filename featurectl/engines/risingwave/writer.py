@@ -11,18 +11,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from featurectl.engines.base import BackfillChunk, RefreshReport, Release, State, Version
+from featurectl.engines.base import Attempt, BackfillChunk, RefreshReport, Release, State, Version
+from featurectl.engines.documents import attempt_key, attempt_of, document_of, pin_key
 from featurectl.engines.risingwave.building import Builder, build_key
-from featurectl.engines.risingwave.cutting_over import CUT_OVER, PublicViews, finish_cut_over
+from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
+from featurectl.engines.risingwave.cutting_over import CUT_OVER, finish_cut_over
+from featurectl.engines.risingwave.dropping import Dropper
 from featurectl.engines.risingwave.ledger import backfill_entry, version_entry, version_of
 from featurectl.engines.risingwave.migrating import migrate
+from featurectl.engines.risingwave.outsiders import Owned, read_outsiders
 from featurectl.engines.risingwave.state import read_state
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from featurectl.engines.risingwave.catalog import Catalog
+    from featurectl.engines.base import Environment, Leftover, Pin
     from featurectl.engines.risingwave.connection import Session
     from featurectl.engines.risingwave.ledger import Entries, Ledger
     from featurectl.engines.risingwave.lock import Lock
@@ -44,9 +48,13 @@ class RisingWaveWriter:
         self._session = session
         self._ledger = ledger
         self._lock = lock
+        self._catalog = catalog
         self._builder = Builder(session, catalog, ledger)
-        self._views = PublicViews(session, catalog)
-        finish_cut_over(ledger, self._views)
+        self._dropper = Dropper(session, ledger)
+        self._attempt: Attempt | None = None
+        finish_cut_over(ledger, session)
+        self._dropper.finish()
+        self._end_interrupted()
 
     def mark(self, plan_id: str, step: int) -> None:
         """Statements from here on carry the plan's id and the step's number."""
@@ -90,24 +98,86 @@ class RisingWaveWriter:
         who: str,
         git_commit: str | None,
         seconds: float,
+        *,
+        command: str = "apply",
+        back_to: int | None = None,
+        environment: str | None = None,
     ) -> Release:
         """Swap each public view to its version, then record versions, names and release at once."""
         self._lock.require()
         entries = self._ledger.read()
-        number = 1 + max((int(key) for kind, key in entries if kind == "release"), default=0)
-        release = Release(number, plan_id, datetime.now(UTC), who, git_commit, seconds, dict(live))
+        self._require_standing(entries, built, live)
+        number = _last_release(entries) + 1
+        now = datetime.now(UTC)
+        release = Release(number, plan_id, now, who, git_commit, seconds, dict(live), command, back_to, environment)
         recorded = {**_versions(entries, built, live, metadata), **_release_entries(release)}
+        if self._attempt is not None:
+            recorded[attempt_key(self._attempt)] = None
         before: Mapping[str, int] = entries.get(("live", "live")) or {}
-        pending = {
-            "release": number,
-            "show": {view: f"{view}_v{live[view]}" for view in _in_order(entries, built, live)},
-            "remove": sorted(set(before) - set(live)),
-            "entries": [[kind, key, content] for (kind, key), content in recorded.items()],
-        }
-        self._ledger.write({CUT_OVER: pending})
-        finish_cut_over(self._ledger, self._views)
+        self._show(number, PUBLIC, _shown(entries, built, live), set(before) - set(live), recorded)
+        self._attempt = None  # it became a release
         self._sweep()
         return release
+
+    def begin(self, command: str, plan_id: str, who: str, git_commit: str | None, environment: str | None) -> None:
+        """Write it down, with a number of its own; a schema that is somebody else's is refused before any work."""
+        entries = self._ledger.read()
+        if environment is not None:
+            self._require_own(entries, environment)
+        number = 1 + max((int(key) for kind, key in entries if kind == "attempt"), default=0)
+        self._attempt = Attempt(number, command, plan_id, datetime.now(UTC), who, git_commit, environment)
+        self._ledger.write({attempt_key(self._attempt): document_of(self._attempt)})
+
+    def end(self, outcome: str, detail: str, seconds: float) -> None:
+        """Write down how it ended, if it became no release."""
+        if self._attempt is None or not self._session.is_usable:
+            return  # a connection that is lost cannot be told anything; the next writer sees that it was interrupted
+        ended = replace(self._attempt, outcome=outcome, detail=detail, seconds=seconds)
+        self._ledger.write({attempt_key(ended): document_of(ended)})
+        self._attempt = None
+
+    def preview(
+        self, built: Sequence[Version], environment: Environment, metadata: Mapping[str, FeatureView], seconds: float
+    ) -> None:
+        """Swap each public view of the environment's schema, then record versions and environment at once."""
+        self._lock.require()
+        entries = self._ledger.read()
+        self._require_own(entries, environment.name)
+        self._require_standing(entries, built, environment.live)
+        key = ("environment", environment.name)
+        recorded = {**_versions(entries, built, environment.live, metadata), key: document_of(environment)}
+        if self._attempt is not None:
+            ended = replace(self._attempt, outcome="done", seconds=seconds)
+            recorded[attempt_key(ended)] = document_of(ended)
+        before = (entries.get(key) or {"live": {}})["live"]
+        shown = _shown(entries, built, environment.live)
+        self._show(_last_release(entries), environment.name, shown, set(before) - set(environment.live), recorded)
+        self._attempt = None
+        self._sweep()
+
+    def drop_environment(self, name: str) -> None:
+        """Drop the environment's views and its schema, unless somebody reads a view or has made something there."""
+        self._lock.require()
+        entries = self._ledger.read()
+        self._require_unread(entries, name)
+        views = Catalog(self._session, name).views()
+        recorded: Entries = {("environment", name): None}
+        self._show(_last_release(entries), name, {}, set(views), recorded, drop_schema=True)
+
+    def pin(self, pin: Pin) -> None:
+        """Remember what a consumer relies on."""
+        self._lock.require()
+        self._ledger.write({("pin", pin_key(pin.consumer, pin.view)): document_of(pin)})
+
+    def unpin(self, consumer: str, view: str) -> None:
+        """Forget what a consumer relied on."""
+        self._lock.require()
+        self._ledger.write({("pin", pin_key(consumer, view)): None})
+
+    def drop(self, versions: Sequence[Version], leftovers: Sequence[Leftover]) -> dict[str, str]:
+        """Drop them one by one; what the server keeps because somebody reads it stays."""
+        self._lock.require()
+        return self._dropper.drop(versions, leftovers)
 
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
         """Nothing to do: RisingWave brings events in and keeps every version fresh by itself."""
@@ -124,6 +194,65 @@ class RisingWaveWriter:
         """Remember a chunk whose events are in the log."""
         self._ledger.write(dict([backfill_entry(chunk)]))
 
+    def _show(
+        self,
+        release: int,
+        schema: str,
+        show: Mapping[str, str],
+        remove: set[str],
+        recorded: Entries,
+        *,
+        drop_schema: bool = False,
+    ) -> None:
+        """Journal what a schema's public views are to show, with what is recorded at the end, and do it."""
+        pending = {
+            "release": release,
+            "schema": schema,
+            "show": dict(show),
+            "remove": sorted(remove),
+            "drop_schema": drop_schema,
+            "entries": [[kind, key, content] for (kind, key), content in recorded.items()],
+        }
+        self._ledger.write({CUT_OVER: pending})
+        finish_cut_over(self._ledger, self._session)
+
+    def _require_standing(self, entries: Entries, built: Sequence[Version], live: Mapping[str, int]) -> None:
+        """What is journalled has to come to its end: so what it shows is there, on the ledger and on the server."""
+        known = {key for kind, key in entries if kind == "version"} | {version.name for version in built}
+        standing = known & self._catalog.names()
+        gone = sorted(f"{view}_v{number}" for view, number in live.items() if f"{view}_v{number}" not in standing)
+        if gone:
+            raise EngineError(f"{', '.join(gone)} cannot be shown: dropped", hint="apply builds what is missing")
+
+    def _require_own(self, entries: Entries, environment: str) -> None:
+        if ("environment", environment) not in entries and Catalog(self._session, environment).has_schema():
+            raise EngineError(
+                f"the schema {environment} was there before, and is not featurectl's",
+                hint="take another name for the environment, or drop that schema",
+            )
+
+    def _require_unread(self, entries: Entries, environment: str) -> None:
+        prefix = f"{environment}."
+        readers = [o for o in read_outsiders(self._session, entries) if o.reads.startswith(prefix)]
+        owned = Owned(entries)
+        names = Catalog(self._session, environment).names()
+        others = sorted(name for name in names if not owned.is_public_view(name, environment))
+        found = [f"{o.kind} {o.name} reads {o.reads}" for o in readers] + [
+            f"{prefix}{name} is there" for name in others
+        ]
+        if found:
+            raise EngineError(
+                f"the environment {environment} is not dropped: {', '.join(found)}", hint="drop that first"
+            )
+
+    def _end_interrupted(self) -> None:
+        """What is still under way, though we hold the lock, belongs to a process that died."""
+        attempts = [attempt_of(content) for (kind, _), content in self._ledger.read().items() if kind == "attempt"]
+        why = "its process ended in the middle"
+        left = [replace(a, outcome="interrupted", detail=why) for a in attempts if a.outcome == "under way"]
+        if left:
+            self._ledger.write({attempt_key(attempt): document_of(attempt) for attempt in left})
+
     def _sweep(self) -> None:
         """Drop builds of earlier applies that did not come to their end and that nobody shows."""
         entries = self._ledger.read()
@@ -139,6 +268,15 @@ def _chunk_of(content: Mapping[str, Any]) -> BackfillChunk:
     """A backfill's chunk of its document."""
     times = {name: datetime.fromisoformat(content[name]).astimezone(UTC) for name in ("start", "end")}
     return BackfillChunk(**{**content, **times})
+
+
+def _last_release(entries: Entries) -> int:
+    return max((int(key) for kind, key in entries if kind == "release"), default=0)
+
+
+def _shown(entries: Entries, built: Sequence[Version], live: Mapping[str, int]) -> dict[str, str]:
+    """Each public name with the version that it is to show."""
+    return {view: f"{view}_v{live[view]}" for view in _in_order(entries, built, live)}
 
 
 def _in_order(entries: Entries, built: Sequence[Version], live: Mapping[str, int]) -> list[str]:
@@ -181,5 +319,8 @@ def _release_entries(release: Release) -> Entries:
         "git_commit": release.git_commit,
         "seconds": release.seconds,
         "live": dict(release.live),
+        "command": release.command,
+        "back_to": release.back_to,
+        "environment": release.environment,
     }
     return {("live", "live"): dict(release.live), ("release", str(release.number)): content}
