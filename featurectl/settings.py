@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     # Free variables for templates: `[vars]` of featurectl.toml.
     vars: dict[str, Any] = Field(default_factory=dict, validation_alias="FEATURECTL_VARS")
 
+    # How far a new version may be from the live one before a release stops: `[compare]` of featurectl.toml.
+    compare: dict[str, Any] = Field(default_factory=dict, validation_alias="FEATURECTL_COMPARE")
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -170,7 +173,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
     unknown = sorted(set(data) - set(Settings.model_fields) - {"name"})
     if unknown:
         raise SettingsError(
-            f"{path.name}: unknown key {unknown[0]!r}", hint="known: name, topics, vars and the settings by name"
+            f"{path.name}: unknown key {unknown[0]!r}",
+            hint="known: name, topics, vars, compare and the settings by name",
         )
     data.pop("name", None)
     return data

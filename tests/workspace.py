@@ -9,7 +9,7 @@ from typing import Any
 from featurectl.engines import open_engine
 from featurectl.log import Event, open_log
 from featurectl.project import load_project
-from featurectl.services.applying import ApplyResult
+from featurectl.services.applying import ApplyOptions, ApplyResult
 from featurectl.services.applying import apply as run_apply
 from featurectl.services.refreshing import refresh_once
 from featurectl.settings import load_settings
@@ -24,8 +24,8 @@ class Workspace:
         self.log = open_log(self.settings)
         self.engine = open_engine(self.settings, self.log)
 
-    def apply(self, *select: str) -> ApplyResult:
-        return run_apply(load_project(self.settings), self.engine, select)
+    def apply(self, *select: str, **options: Any) -> ApplyResult:
+        return run_apply(load_project(self.settings), self.engine, select, options=ApplyOptions(**options))
 
     def publish(self, topic: str, messages: list[bytes]) -> None:
         with self.log.writer(topic) as writer:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "init": ("featurectl.cli.starting:init", "Make a small project that applies and passes its tests."),
     "plan": ("featurectl.cli.deploying:plan", "Show what apply would do. Writes nothing."),
     "apply": ("featurectl.cli.deploying:apply", "Migrate, build what changed beside what is live, cut over."),
+    "compare": ("featurectl.cli.deploying:compare", "Compare two versions of a view."),
     "rollback": ("featurectl.cli.releasing:rollback", "Show again what an earlier release showed."),
     "history": ("featurectl.cli.releasing:history", "List releases, and what was begun and became none."),
     "gc": ("featurectl.cli.releasing:gc", "Drop old versions that nobody needs."),

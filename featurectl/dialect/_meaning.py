@@ -84,7 +84,10 @@ def fingerprint_of(tree: exp.Expression) -> str:
     Each CTE is put where it is used, aliases of relations are numbered, parentheses are in the shape
     of the tree already.
     """
-    form = _Form(count())(tree, {}, {})
+    return _hash(_Form(count())(tree, {}, {}))
+
+
+def _hash(form: Any) -> str:
     return hashlib.sha256(json.dumps(form, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -110,12 +113,16 @@ class _Form:
             return self.table(node, ctes, names)
         if isinstance(node, exp.Column) and node.text("table") in names:
             return ["column", names[node.text("table")], self(node.this, ctes, names)]
+        if isinstance(node, exp.Column) and node.name in names and not node.text("table"):
+            return ["column or row", names[node.name], self(node.this, ctes, names)]
         return self.parts(node, ctes, names)
 
     def parts(self, node: Any, ctes: Mapping[str, Any], names: Mapping[str, str]) -> Any:
         """A node by its class and what it holds; whether a name was quoted is no meaning."""
         if isinstance(node, exp.Identifier):
             return ["name", node.name]
+        if isinstance(node, exp.TableAlias) and _is_source(node.parent) and node.name in names:
+            return [names[node.name], [column.name for column in node.args.get("columns") or []]]
         args = [
             [key, self(value, ctes, names)]
             for key, value in sorted(node.args.items())
@@ -129,7 +136,8 @@ class _Form:
         clause = node.args.get("with_")
         for cte in clause.expressions if clause is not None else []:
             columns = [column.name for column in cte.args["alias"].args.get("columns") or []]
-            ctes = {**ctes, cte.alias: ["cte", columns, _Form(count())(cte.this, ctes, {})]}
+            # Its hash: one that is read twice by others that are read twice would double at each of them.
+            ctes = {**ctes, cte.alias: ["cte", columns, _hash(_Form(count())(cte.this, ctes, {}))]}
         return self.parts(node, ctes, {**names, **self.aliases(node)})
 
     def aliases(self, node: exp.Expression) -> dict[str, str]:
@@ -157,3 +165,8 @@ class _Form:
             return [*known, str(node.this.this).lower(), source, self(rest, ctes, names)]
         parts = {key: value for key, value in node.args.items() if key != "alias"}
         return [*known, [[key, self(value, ctes, names)] for key, value in sorted(parts.items()) if value]]
+
+
+def _is_source(node: Any) -> bool:
+    """Whether it is a query or VALUES that FROM or JOIN reads: in a list of columns an alias is an output name."""
+    return isinstance(node, exp.Subquery | exp.Values) and isinstance(node.parent, exp.From | exp.Join)

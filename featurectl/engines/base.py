@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from featurectl.engines.comparing import VersionComparison
     from featurectl.project.model import FeatureView, Migration, Project
 
 __all__ = [
@@ -329,6 +330,14 @@ class Writer(Protocol):
         """How many rows of a built version break a check (NULL passes)."""
         ...
 
+    def compare(self, old: Version, new: Version, key: Sequence[str]) -> VersionComparison:
+        """Two versions of a view side by side, of one moment; `key` says which rows belong together."""
+        ...
+
+    def keep(self, built: Sequence[Version]) -> None:
+        """Record built versions beside the live ones, without showing them: they can be read under their own names."""
+        ...
+
     def cut_over(
         self,
         built: Sequence[Version],
@@ -494,6 +503,10 @@ class Engine(Protocol):
 
     def export(self, sql: str, path: Path, environment: str | None = None) -> int:
         """Write a query's rows to a Parquet file, whole or not at all; returns how many."""
+        ...
+
+    def compare(self, old: Version, new: Version, key: Sequence[str]) -> VersionComparison:
+        """Two versions that stand side by side, of one moment; `key` says which rows belong together."""
         ...
 
     def sandbox(self, project: Project) -> Sandbox:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnComparison", "ColumnFigures", "VersionComparison", "compare_versions"]
 
-_RELATIVE, _ABSOLUTE = 1e-9, 1e-12
-# Beyond, squares are no numbers any more.
-_LARGEST = 1e150
+_RELATIVE, _ABSOLUTE = "0.000000001", "0.000000000001"
+# Beyond, squares are no numbers any more. Written as text: RisingWave reads no number with an exponent's sign.
+_LARGEST, _LEAST = (f"CAST('{sign}1e150' AS double precision)" for sign in ("", "-"))
 _EXACT = (*INTEGERS, "boolean", "varchar", "date", "timestamp", "timestamptz", "bytea", "time")
 
 
@@ -110,7 +110,7 @@ def _statistics(column: str, of: str | None) -> list[str]:
         return [known, nothing, nothing, nothing, nothing]
     number = f"CAST({column} AS int)" if of == "boolean" else column
     value = f"CAST({number} AS double precision)"
-    where = f"FILTER (WHERE ({value} < {_LARGEST!r}) AND ({value} > {-_LARGEST!r}))"
+    where = f"FILTER (WHERE ({value} < {_LARGEST}) AND ({value} > {_LEAST}))"
     bounds = [f"min({value}) {where}", f"max({value}) {where}"]
     return [known, *bounds, f"avg({value}) {where}", f"stddev_pop({value}) {where}"]
 
@@ -151,8 +151,8 @@ def _same(name: str, before: str | None, after: str | None) -> str:
     if numbers and (before != after or before in FLOATS or before == "numeric"):
         left, right = f"CAST({old} AS double precision)", f"CAST({new} AS double precision)"
         off = f"abs({left} - {right})"
-        near = f"({off} < {_RELATIVE!r} * greatest(abs({left}), abs({right})))"
-        return f"({left} IS NOT DISTINCT FROM {right}) OR (coalesce({near} OR ({off} < {_ABSOLUTE!r}), false))"
+        near = f"({off} < {_RELATIVE} * greatest(abs({left}), abs({right})))"
+        return f"({left} IS NOT DISTINCT FROM {right}) OR (coalesce({near} OR ({off} < {_ABSOLUTE}), false))"
     if before == after and before in _EXACT:
         return f"({old} IS NOT DISTINCT FROM {new})"
     return f"(CAST({old} AS varchar) IS NOT DISTINCT FROM CAST({new} AS varchar))"

@@ -10,17 +10,18 @@ import json
 import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurectl.errors import ProjectError
 from featurectl.project.cache import ContentCache, source_stamp
+from featurectl.project.helping import answer, helped
 from featurectl.project.model import SourceTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from featurectl.dialect import Query, Statement
     from featurectl.project.rendering import Rendered
@@ -32,8 +33,12 @@ __all__ = [
     "normaliser",
     "parse_migration",
     "parse_view",
+    "raw_view",
     "template_lines",
 ]
+
+
+_NORMALISING = ("_grammar.py", "_meaning.py", "_naming.py", "_split.py")
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,19 @@ class Analyser:
         stamp = source_stamp(Path(__file__).parent.parent / "dialect", Path(__file__))
         self._cache = ContentCache(cache_file, f"{normaliser()} {stamp}")
 
+    def prepare(self, views: Iterable[Rendered]) -> None:
+        """Analyse views of which nothing is known yet, with the help of other cores where it is worth it."""
+        texts = [text for text in dict.fromkeys(view.text for view in views) if not self._cache.knows(f"view\0{text}")]
+        with helped(texts) as (ours, shares):
+            if not shares:
+                return
+            for text, raw in zip(ours, answer(ours, raw_view), strict=True):
+                if raw is not None:
+                    self._cache.get(f"view\0{text}", partial(_given, raw))
+            for share in shares:
+                for text, raw in share.results().items():
+                    self._cache.get(f"view\0{text}", partial(_given, raw))
+
     def view(self, rendered: Rendered) -> ViewAnalysis:
         """Analyse a view's query. Raises ProjectError."""
         raw = self._remember("view", rendered.text, lambda: asdict(_analyse_view(rendered)))
@@ -122,7 +140,8 @@ def _plain_yaml(rendered: Rendered, block: str, first_line: int) -> Any:
     import yaml
 
     try:
-        data = yaml.safe_load(block)
+        # The loader in C reads the same YAML seven times as fast; not every build of PyYAML has it.
+        data = yaml.load(block, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = rendered.source_line(first_line + (mark.line if mark else 0))
@@ -134,7 +153,8 @@ def _plain_yaml(rendered: Rendered, block: str, first_line: int) -> Any:
 
 @cache
 def normaliser() -> str:
-    """Which code normalises queries: fingerprints are comparable only between equal ones."""
+    """Which code normalises queries: fingerprints are comparable only between equal ones. Our own code is told by
+    its text, since the version of an editable install stands still."""
     from featurectl import __version__
 
     # Read from the file: importing sqlglot, or looking through all installed packages, takes longer than a plan.
@@ -142,12 +162,25 @@ def normaliser() -> str:
     assert spec is not None and spec.origin is not None
     text = Path(spec.origin).with_name("_version.py").read_text(encoding="utf-8")
     found = re.search(r"^(?:__version__ = )?version = ['\"]([^'\"]+)", text, re.MULTILINE)
-    return f"featurectl {__version__}, sqlglot {found[1] if found else _hash_of(text)}"
+    dialect = Path(__file__).parent.parent / "dialect"
+    ours = _hash_of("".join((dialect / name).read_text(encoding="utf-8") for name in _NORMALISING))
+    return f"featurectl {__version__} {ours}, sqlglot {found[1] if found else _hash_of(text)}"
 
 
 def _hash_of(text: str) -> str:
     """A short hash."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def raw_view(text: str) -> dict[str, Any]:
+    """What is read out of a query that stands in no file, as JSON can hold it. Raises ProjectError."""
+    from featurectl.project.rendering import Rendered
+
+    return asdict(_analyse_view(Rendered("", text)))
+
+
+def _given(value: Any) -> Any:
+    return value
 
 
 def _analyse_view(rendered: Rendered) -> ViewAnalysis:

@@ -29,9 +29,13 @@ class ContentCache:
         self._used: dict[str, Any] = {}
         self._dirty = False
 
+    def knows(self, content: str) -> bool:
+        """Whether the value for a content need not be computed."""
+        return _key(content) in self._known
+
     def get(self, content: str, compute: Callable[[], Any]) -> Any:
         """The value for a content; computed where it is not known, and then as JSON gives it back."""
-        key = hashlib.sha256(content.encode()).hexdigest()
+        key = _key(content)
         if key not in self._known:
             self._known[key] = json.loads(json.dumps(compute()))
             self._dirty = True
@@ -59,3 +63,7 @@ class ContentCache:
             return {}
         known = stored.get("known") if isinstance(stored, dict) and stored.get("key") == self._stamp else None
         return known if isinstance(known, dict) else {}
+
+
+def _key(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()

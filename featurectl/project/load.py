@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from featurectl.errors import ProjectError
 from featurectl.project.analysis import Analyser, ViewAnalysis
 from featurectl.project.metadata import ViewMetadata
-from featurectl.project.model import FeatureView, Migration, Project
+from featurectl.project.model import FeatureView, Migration, Project, chained_fingerprint
 from featurectl.project.rendering import Rendered, Renderer
 
 if TYPE_CHECKING:
@@ -79,21 +79,28 @@ def _load_migrations(root: Path, renderer: Renderer, analyser: Analyser) -> tupl
 
 
 def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> dict[str, _Draft]:
-    drafts: dict[str, _Draft] = {}
+    found: dict[str, tuple[Rendered, ViewMetadata, Rendered]] = {}
     for path in sorted((root / "sql").rglob("*.sql")):
         if path.relative_to(root / "sql").parts[0] == "macros":
             continue
-        draft = _load_view(path, renderer, analyser)
-        if draft.name in drafts:
+        rendered, metadata, body = _read_view(path, renderer, analyser)
+        if path.stem in found:
             raise ProjectError(
-                f"{draft.name} is defined twice, also in {drafts[draft.name].rendered.file}",
-                file=draft.rendered.file,
+                f"{path.stem} is defined twice, also in {found[path.stem][0].file}",
+                file=rendered.file,
             )
-        drafts[draft.name] = draft
+        found[path.stem] = (rendered, metadata, body)
+    analyser.prepare(body for _, _, body in found.values())
+    drafts = {}
+    for name, (rendered, metadata, body) in found.items():
+        analysis = analyser.view(body)
+        _check_columns(rendered, body, metadata, analysis)
+        drafts[name] = _Draft(name, metadata, body, analysis)
     return drafts
 
 
-def _load_view(path: Path, renderer: Renderer, analyser: Analyser) -> _Draft:
+def _read_view(path: Path, renderer: Renderer, analyser: Analyser) -> tuple[Rendered, ViewMetadata, Rendered]:
+    """The whole rendered file, the metadata on its top, and the query."""
     rendered = renderer.render(path)
     name = path.stem
     if not _VIEW_NAME.fullmatch(name) or _VERSIONED.fullmatch(name):
@@ -102,10 +109,7 @@ def _load_view(path: Path, renderer: Renderer, analyser: Analyser) -> _Draft:
             file=rendered.file,
             hint="lower-case letters, digits and _; an ending such as _v2 is kept for versions",
         )
-    metadata, body = _split_metadata(rendered, analyser)
-    analysis = analyser.view(body)
-    _check_columns(rendered, body, metadata, analysis)
-    return _Draft(name, metadata, body, analysis)
+    return rendered, *_split_metadata(rendered, analyser)
 
 
 def _split_metadata(rendered: Rendered, analyser: Analyser) -> tuple[ViewMetadata, Rendered]:
@@ -184,8 +188,8 @@ def _link(drafts: Mapping[str, _Draft], tables: set[str]) -> dict[str, FeatureVi
     views: dict[str, FeatureView] = {}
     for name in _ordered(drafts):
         draft = drafts[name]
-        below = [(r, views[r].fingerprint if r in views else "table") for r in draft.analysis.references]
-        chained = hashlib.sha256(repr((draft.analysis.fingerprint, sorted(below))).encode()).hexdigest()
+        below = {r: views[r].fingerprint for r in draft.analysis.references if r in views}
+        chained = chained_fingerprint(draft.analysis.fingerprint, draft.analysis.references, below)
         views[name] = FeatureView(
             name,
             draft.rendered.file,

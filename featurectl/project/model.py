@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,13 +10,20 @@ from typing import TYPE_CHECKING
 from featurectl.project.metadata import ViewMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from featurectl.dialect import Query, Statement
     from featurectl.project.rendering import Rendered
 
-__all__ = ["FeatureView", "Migration", "Project", "Relation", "SourceTable", "ViewMetadata"]
+__all__ = ["FeatureView", "Migration", "Project", "Relation", "SourceTable", "ViewMetadata", "chained_fingerprint"]
+
+
+def chained_fingerprint(own: str, references: Iterable[str], below: Mapping[str, str]) -> str:
+    """What a query means together with all that it reads: `below` has the fingerprint of each view among the
+    references; the others are tables, whose rows are no meaning."""
+    known = sorted((name, below.get(name, "table")) for name in references)
+    return hashlib.sha256(repr((own, known)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

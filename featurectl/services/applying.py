@@ -1,15 +1,17 @@
-"""Carries a plan out: migrations, builds beside the live versions, checks, one cut-over."""
+"""Carries a plan out: migrations, builds beside the live versions, checks, comparisons, one cut-over."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from featurectl.errors import CheckFailed, ProjectError
+from featurectl.errors import BreakingChange, CheckFailed, ProjectError, TooDifferent
 from featurectl.project.analysis import template_lines
-from featurectl.services.planning import Build, CutOver, Migrate, Plan, Preview
+from featurectl.services.comparing import key_of, too_different
+from featurectl.services.effects import changed_columns
+from featurectl.services.planning import Build, Compare, CutOver, Migrate, Plan, Preview
 from featurectl.services.previewing import environment_of, plan_for
 from featurectl.services.recording import git_commit, recorded, who
 from featurectl.services.selecting import select_views
@@ -18,21 +20,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from featurectl.engines.base import Engine, Release, Version, Writer
+    from featurectl.engines.comparing import VersionComparison
     from featurectl.project import Project
+    from featurectl.project.metadata import ComparisonLimits
+    from featurectl.services.planning import Change, Step
+    from featurectl.services.saved_plans import SavedPlan
 
-__all__ = ["ApplyResult", "apply", "plan"]
+__all__ = ["ApplyOptions", "ApplyResult", "apply", "git_commit", "plan", "refuse_breaking", "who"]
 
 _WAIT_FOR_REFRESH = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
+class ApplyOptions:
+    """What an apply may do. `limits` are those of the settings; a view's own come first. `saved`: only this plan."""
+
+    allow_breaking: bool = False
+    accept_differences: bool = False
+    limits: ComparisonLimits | None = None
+    saved: SavedPlan | None = None
+
+
+@dataclass(frozen=True)
 class ApplyResult:
-    """What an apply did. `release` is None when no public name changed."""
+    """What an apply did. `release` is None when no public name changed. `remarks`: differences that were accepted."""
 
     plan: Plan
     built: tuple[Version, ...]
     release: Release | None
     seconds: float
+    comparisons: tuple[VersionComparison, ...] = ()
+    remarks: tuple[str, ...] = field(default=())
 
 
 def plan(project: Project, engine: Engine, select: Sequence[str] = (), environment: str | None = None) -> Plan:
@@ -45,6 +63,7 @@ def apply(
     engine: Engine,
     select: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
+    options: ApplyOptions | None = None,
     environment: str | None = None,
 ) -> ApplyResult:
     """Bring the engine to what the project says; applying twice changes nothing.
@@ -54,44 +73,148 @@ def apply(
 
     Raises:
         EngineBusy: another process writes.
+        BreakingChange: something is taken away from readers, and was not allowed to; nothing was done.
+        PlanMoved: the saved plan does not hold any more; nothing was done.
         CheckFailed: a new version breaks one of its checks; the live versions stay.
+        TooDifferent: a new version is too far from the live one, which stays; the new ones stand beside it.
         ProjectError, EngineError: a step failed; the live versions stay.
     """
     started = time.monotonic()
+    chosen = options or ApplyOptions()
     with engine.write("apply", _WAIT_FOR_REFRESH) as writer:
         todo = plan_for(project, writer.state(), select_views(project, select), environment)
-        built: list[Version] = []
-        release: Release | None = None
+        if chosen.saved is not None:
+            chosen.saved.check(todo, engine.name)
+        refuse_breaking(todo, chosen, environment)
+        applying = _Applying(project, writer, todo, chosen, progress, started)
         if not todo.is_empty:
-            commit = git_commit(project.root)
-            with recorded(writer, "apply", todo.id, who(), commit, environment) as under_way:
+            with recorded(writer, "apply", todo.id, who(), applying.git_commit, environment) as under_way:
                 for number, step in enumerate(todo.steps, 1):
                     under_way.step = step.title
-                    if progress is not None:
-                        progress(step.title, number, len(todo.steps))
-                    writer.mark(todo.id, number)
-                    match step:
-                        case Migrate(migration):
-                            writer.migrate(migration)
-                        case Build(version, view):
-                            with template_lines(view.rendered):
-                                told = _within(progress, step, number, len(todo.steps))
-                                built.append(writer.build(version, view, told))
-                            _check(writer, built[-1])
-                        case CutOver(live, metadata):
-                            seconds = time.monotonic() - started
-                            release = writer.cut_over(built, live, metadata, todo.id, who(), commit, seconds)
-                        case Preview(metadata=metadata):
-                            shown = environment_of(step, todo.id, who(), commit)
-                            writer.preview(built, shown, metadata, time.monotonic() - started)
-    return ApplyResult(todo, tuple(built), release, time.monotonic() - started)
+                    applying.run(step, number)
+    return applying.result()
 
 
-def _within(
-    progress: Callable[[str, int, int], None] | None, step: Build, number: int, count: int
-) -> Callable[[str], None] | None:
-    """Progress of a step as progress of the whole."""
-    return None if progress is None else lambda text: progress(f"{step.title}: {text}", number, count)
+def refuse_breaking(todo: Plan, options: ApplyOptions, environment: str | None = None) -> None:
+    """Raise BreakingChange, naming what goes and who reads it, unless that is allowed.
+
+    In a preview environment everything is: nobody reads it yet, and promoting asks.
+    """
+    if not todo.breaking or options.allow_breaking or environment is not None:
+        return
+    raise BreakingChange(
+        f"breaking: {'; '.join(map(_broken, todo.breaking))}",
+        hint="those who read it must be ready first; then: featurectl apply --allow-breaking",
+    )
+
+
+def _broken(change: Change) -> str:
+    readers = [*change.downstream, *(f"{reader.kind} {reader.name}" for reader in change.readers)]
+    named = f", read by {', '.join(readers)}" if readers else ""
+    return f"{change.name}: {change.breaks}{named}"
+
+
+class _Applying:
+    """The steps of one plan, each done by the writer."""
+
+    def __init__(
+        self,
+        project: Project,
+        writer: Writer,
+        todo: Plan,
+        options: ApplyOptions,
+        progress: Callable[[str, int, int], None] | None,
+        started: float,
+    ) -> None:
+        self._project, self._writer, self._todo, self._options = project, writer, todo, options
+        self._progress, self._started = progress, started
+        self._built: dict[str, Version] = {}
+        self._compared: list[VersionComparison] = []
+        self._too_different: list[str] = []
+        self._release: Release | None = None
+        self._is_preview = any(isinstance(step, Preview) for step in todo.steps)
+        self.git_commit = git_commit(project.root)
+
+    def run(self, step: Step, number: int) -> None:
+        """Do one step; `number` is its place in the plan, from 1."""
+        if self._progress is not None:
+            self._progress(step.title, number, len(self._todo.steps))
+        if not isinstance(step, Compare):
+            self._stop_if_too_different()
+        self._writer.mark(self._todo.id, number)
+        match step:
+            case Migrate(migration):
+                self._writer.migrate(migration)
+            case Build(version, view):
+                with template_lines(view.rendered):
+                    built = self._writer.build(version, view, self._within(step, number))
+                self._built[version.name] = built
+                _check(self._writer, built)
+            case Compare():
+                self._compare(step)
+            case CutOver(live, metadata):
+                self._release = self._writer.cut_over(
+                    self._all_built, live, metadata, self._todo.id, who(), self.git_commit, self._seconds
+                )
+            case Preview(metadata=metadata):
+                shown = environment_of(step, self._todo.id, who(), self.git_commit)
+                self._writer.preview(self._all_built, shown, metadata, self._seconds)
+
+    def result(self) -> ApplyResult:
+        """What was done."""
+        return ApplyResult(
+            self._todo,
+            tuple(self._all_built),
+            self._release,
+            self._seconds,
+            tuple(self._compared),
+            tuple(self._too_different),
+        )
+
+    @property
+    def _all_built(self) -> list[Version]:
+        return list(self._built.values())
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _compare(self, step: Compare) -> None:
+        new = self._built.get(step.new.name, step.new)
+        taken = [c for c in changed_columns(step.old.columns, new.columns) if c.change != "added"]
+        if taken and not self._options.allow_breaking and not self._is_preview:
+            # The plan infers types; what the engine made of the query is the truth.
+            raise BreakingChange(
+                f"breaking: {step.view.name}: columns gone or retyped: {', '.join(map(str, taken))}",
+                hint="those who read it must be ready first; then: featurectl apply --allow-breaking",
+            )
+        found = self._writer.compare(step.old, new, key_of(step.view.metadata.model_dump(mode="json")))
+        self._compared.append(found)
+        beyond = too_different(found, step.same, step.view.metadata.compare, self._options.limits)
+        self._too_different += [f"{found.new}: {sentence}" for sentence in beyond]
+
+    def _stop_if_too_different(self) -> None:
+        """After the last comparison: all that is beyond its limits is said at once.
+
+        A preview environment is where differences are looked at: they are said, and stop nothing.
+        """
+        if not self._too_different or self._options.accept_differences or self._is_preview:
+            return
+        if self._built:
+            self._writer.keep(self._all_built)
+        pairs = {line.partition(":")[0] for line in self._too_different}
+        found = next(c for c in self._compared if c.new in pairs)
+        raise TooDifferent(
+            "too different from what is live: " + "; ".join(self._too_different),
+            tuple(self._compared),
+            hint=f"both stand: featurectl compare {found.old} {found.new}, or query either; "
+            "if it is meant: featurectl apply --accept-differences",
+        )
+
+    def _within(self, step: Step, number: int) -> Callable[[str], None] | None:
+        """Progress of a step as progress of the whole."""
+        progress, count = self._progress, len(self._todo.steps)
+        return None if progress is None else lambda text: progress(f"{step.title}: {text}", number, count)
 
 
 def _check(writer: Writer, version: Version) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import State, Version
 from featurectl.errors import MigrationChanged, ProjectError
+from featurectl.project.model import chained_fingerprint
 from featurectl.services.effects import ColumnChange, Effect, Effects, KeyChange
 from featurectl.services.estimating import Estimate, Estimates
 from featurectl.services.identity import digest, engine_digest, project_digest
 from featurectl.services.reach import Reach, Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from featurectl.dialect import Difference
     from featurectl.project import FeatureView, Migration, Project
@@ -221,6 +222,7 @@ class _Planning:
         self._estimates = Estimates(state)
         self._reach = Reach(project, state)
         self._replaced: dict[str, str] = {}
+        self._shows: dict[str, Version] = {}
         self.live = {view: n for view, n in state.live.items() if view in project.views or selected is not None}
         self.builds: list[Build] = []
         self.comparisons: list[Compare] = []
@@ -233,7 +235,7 @@ class _Planning:
             current = self._version(view.name, self._state.live.get(view.name))
             if view.name not in self._wanted:
                 if current is not None:
-                    self._effects.known(view.name, current)
+                    self._stays(view.name, current)
                 continue
             change = self._change(view, current)
             found.append(change)
@@ -254,6 +256,14 @@ class _Planning:
             self._project.tables if self._state.migrations else (),
         )
 
+    def _stays(self, view: str, current: Version) -> None:
+        self._shows[view] = current
+        self._effects.known(view, current)
+
+    def _meanings(self, references: Iterable[str]) -> dict[str, str]:
+        """What the versions mean that the views among the references show after the plan."""
+        return {name: self._shows[name].fingerprint for name in references if name in self._shows}
+
     def _version(self, view: str, number: int | None) -> Version | None:
         return next((v for v in self._by_view.get(view, ()) if v.number == number), None)
 
@@ -265,11 +275,12 @@ class _Planning:
         standing = next(
             (v for v in self._by_view.get(view.name, ()) if v.inputs == inputs and _same_meaning(v, view)), None
         )
-        new = standing or _new_version(self._state, view, inputs)
+        new = standing or _new_version(self._state, view, inputs, self._meanings(view.references))
         effect = self._effects.of_version(view, current, standing, own=own) if current else Effect("none")
         if current is not None:
             self._replaced[new.name] = current.name
             self.comparisons.append(Compare(current, new, view, effect.same))
+        self._shows[view.name] = new
         if standing is not None:
             estimate = None
             if _is_described_otherwise(standing, view):
@@ -318,7 +329,7 @@ class _Planning:
         )
 
     def _unchanged(self, view: FeatureView, current: Version) -> Change:
-        self._effects.known(view.name, current)
+        self._stays(view.name, current)
         if not _is_described_otherwise(current, view):
             return Change("reuse", view.name, "unchanged", current.name)
         self.metadata[view.name] = view
@@ -401,10 +412,10 @@ def _said(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same_meaning(version: Version, view: FeatureView) -> bool:
-    if version.own_fingerprint == view.own_fingerprint:
+    if version.text == view.text:
         return True
     if version.normaliser == _normaliser():
-        return False
+        return version.own_fingerprint == view.own_fingerprint
     # Another sqlglot or featurectl normalised the stored text: read it again with today's code.
     from featurectl.dialect import parse_query
 
@@ -420,11 +431,13 @@ def _normaliser() -> str:
     return normaliser()
 
 
-def _new_version(state: State, view: FeatureView, inputs: Mapping[str, str]) -> Version:
+def _new_version(state: State, view: FeatureView, inputs: Mapping[str, str], below: Mapping[str, str]) -> Version:
+    """`below`: the fingerprints of the versions that it reads. Those, not what the project says of the views below:
+    one that was edited and not selected stays what it was."""
     return Version(
         view=view.name,
         number=state.next_numbers.get(view.name, 1),
-        fingerprint=view.fingerprint,
+        fingerprint=chained_fingerprint(view.own_fingerprint, view.references, below),
         own_fingerprint=view.own_fingerprint,
         normaliser=_normaliser(),
         text=view.text,

@@ -70,7 +70,7 @@ class Reach:
             if outsider.reads == name
         ]
         found += [
-            Reader("view", other.name, name, name)
+            Reader("view", other.view, name, name)
             for other in state.versions
             if name in other.inputs.values() and state.live.get(other.view) == other.number
             if other.view not in selected and other.view in self._project.views

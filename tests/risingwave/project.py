@@ -14,7 +14,7 @@ from psycopg2.extensions import parse_dsn
 from featurectl.engines import open_engine
 from featurectl.log import FileLog
 from featurectl.project import load_project
-from featurectl.services.applying import ApplyResult
+from featurectl.services.applying import ApplyOptions, ApplyResult
 from featurectl.services.applying import apply as run_apply
 from featurectl.settings import load_settings
 
@@ -68,8 +68,8 @@ class SmallProject:
         assert old in text
         self.write(name, text.replace(old, new))
 
-    def apply(self, *select: str) -> ApplyResult:
-        return run_apply(load_project(self.settings), self.engine, select)
+    def apply(self, *select: str, **options: Any) -> ApplyResult:
+        return run_apply(load_project(self.settings), self.engine, select, options=ApplyOptions(**options))
 
     def start_apply(self) -> subprocess.Popen[str]:
         return self.start("apply")

@@ -92,7 +92,7 @@ def test_taking_a_change_back_reuses_the_version_that_stands(applied: SmallProje
 
 def test_a_removed_view_disappears(applied: SmallProject) -> None:
     (applied.folder / "sql/top.sql").unlink()
-    applied.apply()
+    applied.apply(allow_breaking=True)
     with pytest.raises(EngineError, match="top"):
         applied.rows("SELECT * FROM top")
     assert applied.rows("SELECT * FROM top_v1") == [(20.0,)]

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from featurectl.engines.base import Building, Finding, Moment, Writer
+    from featurectl.engines.base import Building, Finding, Moment, Version, Writer
+    from featurectl.engines.comparing import VersionComparison
     from featurectl.log import EventLog
     from featurectl.project import Project
     from featurectl.settings import Settings
@@ -110,6 +111,16 @@ class EmbeddedEngine:
             finally:
                 unfinished.unlink(missing_ok=True)
         return int(row[0]) if row else 0
+
+    def compare(self, old: Version, new: Version, key: Sequence[str]) -> VersionComparison:
+        """Two versions in the newest snapshot."""
+        from featurectl.engines.comparing import compare_versions
+
+        with reading(self._home, self._settings) as con:
+            if con is None:
+                raise _nothing_applied()
+            with duckdb_errors(f"comparing {old.name} with {new.name}"):
+                return compare_versions(lambda sql: con.execute(sql).fetchall(), old, new, key)
 
     def sandbox(self, project: Project) -> EmbeddedSandbox:
         """A database in memory."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from featurectl.dialect import Statement
     from featurectl.engines.base import Environment, Leftover, Pin
+    from featurectl.engines.comparing import VersionComparison
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.ledger import Ledger
     from featurectl.engines.embedded.pieces import Piece, Pieces
@@ -116,6 +117,19 @@ class EmbeddedWriter:
             row = self._con.execute(translate_query(query, schema=self._known_schema())).fetchone()
         assert row is not None
         return int(row[0])
+
+    def compare(self, old: Version, new: Version, key: Sequence[str]) -> VersionComparison:
+        """Two versions on the writer's connection, the new one as it was just built."""
+        from featurectl.engines.comparing import compare_versions
+
+        with duckdb_errors(f"comparing {old.name} with {new.name}"):
+            self._show_all((old.name, new.name))
+            return compare_versions(lambda sql: self._con.execute(sql).fetchall(), old, new, key)
+
+    def keep(self, built: Sequence[Version]) -> None:
+        """List the new versions in one transaction; no public name moves."""
+        with duckdb_errors("keeping versions"), self._committed() as generation:
+            self._add(built, generation)
 
     def cut_over(
         self,

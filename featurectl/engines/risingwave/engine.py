@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from featurectl.engines.base import Capabilities, Finding, Result, State
 from featurectl.engines.embedded.diagnosing import disk
 from featurectl.engines.risingwave.catalog import Catalog
+from featurectl.engines.risingwave.comparing import compare
 from featurectl.engines.risingwave.connection import Session
 from featurectl.engines.risingwave.diagnosing import diagnose
 from featurectl.engines.risingwave.errors import NOT_FOUND, sql_state
@@ -16,16 +17,18 @@ from featurectl.engines.risingwave.lock import Lock
 from featurectl.engines.risingwave.moment import RisingWaveMoment
 from featurectl.engines.risingwave.reading import enter_environment, export, run_query
 from featurectl.engines.risingwave.sandbox import RisingWaveSandbox
+from featurectl.engines.risingwave.sql import comment
 from featurectl.engines.risingwave.state import read_state
 from featurectl.engines.risingwave.writer import RisingWaveWriter
 from featurectl.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
     from pathlib import Path
 
-    from featurectl.engines.base import Building, Moment, SourceState, Writer
+    from featurectl.engines.base import Building, Moment, SourceState, Version, Writer
+    from featurectl.engines.comparing import VersionComparison
     from featurectl.log import EventLog
     from featurectl.project import Project
     from featurectl.settings import Settings
@@ -73,6 +76,10 @@ class RisingWaveEngine:
         with self._session("export") as session, _nothing_applied_said(session):
             enter_environment(session, sql, environment)
             return export(session, sql, path, self._settings)
+
+    def compare(self, old: Version, new: Version, key: Sequence[str]) -> VersionComparison:
+        """Two versions, at one epoch."""
+        return compare(self._settings, comment("compare"), old, new, key)
 
     def sandbox(self, project: Project) -> RisingWaveSandbox:
         """A schema of its own on the server, dropped at the end."""

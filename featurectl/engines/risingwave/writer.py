@@ -15,6 +15,7 @@ from featurectl.engines.base import Attempt, BackfillChunk, RefreshReport, Relea
 from featurectl.engines.documents import attempt_key, attempt_of, document_of, pin_key
 from featurectl.engines.risingwave.building import Builder, build_key
 from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
+from featurectl.engines.risingwave.comparing import compare
 from featurectl.engines.risingwave.cutting_over import CUT_OVER, finish_cut_over
 from featurectl.engines.risingwave.dropping import Dropper
 from featurectl.engines.risingwave.ledger import backfill_entry, version_entry, version_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from featurectl.engines.base import Environment, Leftover, Pin
+    from featurectl.engines.comparing import VersionComparison
     from featurectl.engines.risingwave.connection import Session
     from featurectl.engines.risingwave.ledger import Entries, Ledger
     from featurectl.engines.risingwave.lock import Lock
@@ -88,6 +90,16 @@ class RisingWaveWriter:
         parse_query(sql, file=version.file)
         [[count]] = self._session.rows(sql, f"{version.file}: check {check!r}")
         return int(count)
+
+    def compare(self, old: Version, new: Version, key: Sequence[str]) -> VersionComparison:
+        """Two versions, at one epoch."""
+        self._lock.require()
+        return compare(self._settings, self._session.mark, old, new, key)
+
+    def keep(self, built: Sequence[Version]) -> None:
+        """Record the new versions; no public name moves."""
+        self._lock.require()
+        self._ledger.write(_versions(self._ledger.read(), built, {}, {}))
 
     def cut_over(
         self,

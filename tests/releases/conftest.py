@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.releases.project import ReleaseProject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def embedded_project(folder: Path) -> ReleaseProject:
+    """On DuckDB, below the folder."""
+    home = folder / "home"
+    return ReleaseProject(folder / "project", {"FEATURECTL_HOME": str(home)}, home=home)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> ReleaseProject:
+    """The project on the embedded target, applied."""
+    made = embedded_project(tmp_path)
+    made.apply()
+    return made
+
+
+@pytest.fixture
+def on_risingwave(tmp_path: Path, risingwave_dsn: str) -> Iterator[ReleaseProject]:
+    """The project on a RisingWave server, in a database of its own, applied."""
+    from psycopg2.extensions import parse_dsn
+
+    from tests.risingwave.databases import database
+
+    with database(risingwave_dsn) as dsn:
+        server = parse_dsn(dsn)
+        flags = {
+            "target": "risingwave", "risingwave_host": server["host"], "risingwave_port": int(server["port"]),
+            "risingwave_database": server["dbname"], "risingwave_user": server["user"],
+        }  # fmt: skip
+        names = {"target": "FEATURECTL_TARGET"}
+        environment = {names.get(name, name.upper()): str(value) for name, value in flags.items()}
+        made = ReleaseProject(tmp_path / "project", environment, home=tmp_path / "home", **flags)
+        made.apply()
+        yield made
+
+
+@pytest.fixture(params=["embedded", "risingwave"])
+def project(request: pytest.FixtureRequest) -> ReleaseProject:
+    """The project, applied, on each target in turn."""
+    name = "embedded" if request.param == "embedded" else "on_risingwave"
+    found: ReleaseProject = request.getfixturevalue(name)
+    return found
