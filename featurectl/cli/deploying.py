@@ -48,7 +48,7 @@ def plan(ctx: click.Context, select: tuple[str, ...], output: str, out: Path | N
     from featurectl.services.linting import lint
     from featurectl.services.saved_plans import save_plan
 
-    engine, project = open_engine_and_project(ctx)
+    engine, project = open_engine_and_project(ctx, keep_helpers=True)
     result = make_plan(project, engine, select)
     if out is not None:
         save_plan(result, out, engine.name, select)

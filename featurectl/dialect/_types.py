@@ -7,6 +7,7 @@ the type of its surroundings.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ KINDS = {
 }
 
 
+@cache
 def rw_type(name: str) -> Type:
     """The canonical name of a type, whether spelled for RisingWave or as DuckDB describes it."""
     text = re.sub(r"\s+", " ", name.strip().lower())
