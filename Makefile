@@ -16,13 +16,13 @@ demo: $(READY) ## raw solar and weather events to features_enriched, in a direct
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: $(READY) ## all tests, with coverage; for some of them call .venv/bin/pytest
-	@$(BIN)/pytest --cov
+	@$(BIN)/pytest --cov -n 2 --no-loadscope-reorder
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet . && $(BIN)/mypy
 
-bench: $(READY) ## every benchmark, one after the other
-	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+bench: $(READY) ## every benchmark with its defaults; each says in its --help how long that takes
+	@for b in benchmarks/bench_*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 lock: ## pin what pyproject.toml names and the locks lack; UPGRADE=--upgrade takes the newest of all
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet $(UV)

@@ -1,6 +1,6 @@
 """How long the command line takes: --help, a plan with nothing to do, a query; and what importing costs.
 
-    python benchmarks/bench_cli.py [--runs 11]
+    python benchmarks/bench_cli.py [--runs 7]
 
 Medians of fresh processes, beside an empty Python process in the same run. CPU seconds are less noisy than wall time
 on a busy machine.
@@ -46,7 +46,7 @@ def timed(words: list[str], environment: dict[str, str]) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=11)
+    parser.add_argument("--runs", type=int, default=7)
     runs = parser.parse_args().runs
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "FEATURECTL_HOME": home}

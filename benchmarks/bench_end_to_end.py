@@ -1,6 +1,6 @@
 """From the log to features_enriched: this project against a hand-written DuckDB script on the same files.
 
-    python benchmarks/bench_end_to_end.py [--events 5000000] [--runs 3]
+    python benchmarks/bench_end_to_end.py [--events 1000000] [--runs 3]
 
 Both read the log's segments, reject what the contract refuses, keep the last revision of each reading, take hourly
 means, 24 h means by RANGE frames (the script) and lags, and leave the result in a file. The script keeps nothing
@@ -111,7 +111,7 @@ def run_project(home: Path, environment: dict[str, str]) -> Run:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--events", type=int, default=5_000_000)
+    parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--keep", type=Path, help="A folder whose log is used again, if it has one.")
     options = parser.parse_args()

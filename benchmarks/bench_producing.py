@@ -1,6 +1,6 @@
 """Producing to the file log: validated events a second of one process, against the same lines unvalidated.
 
-    python benchmarks/bench_producing.py [--events 1000000] [--runs 3]
+    python benchmarks/bench_producing.py [--events 300000] [--runs 3]
 
 Every row publishes to a new log and includes the final flush. "no validation" appends lines that are already in
 memory, so it is the log's own speed; "bytes to a file" writes the same lines with plain write calls of 1 MiB.
@@ -80,7 +80,7 @@ def rates(run: Callable[[Path], int], runs: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--events", type=int, default=300_000)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     print("$", "python", *sys.argv)

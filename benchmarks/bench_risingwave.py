@@ -1,6 +1,6 @@
 """RisingWave: the whole solar graph rebuilt, formulations side by side, and how soon an event is seen.
 
-    python benchmarks/bench_risingwave.py [--regions 1 50 500] [--events 300000] [--formulations 1] [--fresh 20]
+    python benchmarks/bench_risingwave.py [--regions 1 50 500] [--events 100000] [--formulations 1] [--fresh 10]
 
 For each number of regions: events go into new Kafka topics (every seventh revised days later, every thousandth
 malformed, some hours missing), the migrations run, RisingWave ingests; then `apply` builds every view, and that is
@@ -71,6 +71,18 @@ JOIN_24 = """SELECT a.region, a.hour, avg(b.production_mw) AS value FROM (
     SELECT region, hour, unnest(ARRAY[{}]) AS back FROM production_weather_v1
   ) AS a JOIN production_weather_v1 AS b ON b.region = a.region AND b.hour = a.hour - a.back * INTERVAL '1 hour'
   GROUP BY a.region, a.hour""".format(", ".join(map(str, range(24))))
+CAST_FIRST = (
+    "WITH cast_first AS (SELECT region, hour, production_mw::numeric AS production_mw FROM production_weather_v1) "
+    + HOP.replace("HOP(production_weather_v1", "HOP(cast_first")
+)
+TWO_STEPS = """SELECT p.region, p.hour, w.value FROM production_weather_v1 AS p LEFT JOIN (
+    SELECT region, hour, CASE WHEN sum(known) > 0 THEN (sum(total) / sum(known))::double precision END AS value
+    FROM (
+      SELECT region, window_end + unnest(ARRAY[-1, 3, 7, 11, 15, 19]) * INTERVAL '1 hour' AS hour,
+        sum(production_mw::numeric) AS total, count(production_mw) AS known
+      FROM HOP(production_weather_v1, hour, INTERVAL '1 hour', INTERVAL '4 hours') GROUP BY region, window_end
+    ) AS parts GROUP BY region, hour
+  ) AS w ON w.region = p.region AND w.hour = p.hour"""
 DECIMALS = "CASE WHEN count(production_mw) > 0 THEN avg(production_mw::numeric)::double precision END"
 
 # The first of each group is the one that sql/ uses; the others are compared with it.
@@ -80,6 +92,13 @@ FORMULATIONS = {
             SELECT region, "timestamp", production_mw AS value,
               row_number() OVER (PARTITION BY region, "timestamp" ORDER BY log_offset DESC) AS n {LAST}
           ) AS r WHERE n = 1""",
+        "max(ROW(log_offset, …))": f"""SELECT region, "timestamp", (newest).f2 AS value FROM (
+            SELECT region, "timestamp", max(ROW(log_offset, production_mw)) AS newest {LAST}
+            GROUP BY region, "timestamp"
+          ) AS r""",
+        "max(ARRAY[log_offset, …])": f"""SELECT region, "timestamp",
+            (max(ARRAY[log_offset::double precision, production_mw]))[2] AS value {LAST}
+            GROUP BY region, "timestamp" """,
         "arg_max(… , log_offset)": f"""SELECT region, "timestamp",
             arg_max(production_mw, log_offset) AS value {LAST} GROUP BY region, "timestamp" """,
         "last_value(… ORDER BY log_offset)": f"""SELECT region, "timestamp",
@@ -92,6 +111,8 @@ FORMULATIONS = {
     "24 h mean": {
         "HOP + GROUP BY, decimals": HOP.format(DECIMALS),
         "HOP + GROUP BY, doubles": HOP.format("avg(production_mw)"),
+        "HOP + GROUP BY, cast before": CAST_FIRST.format(DECIMALS),
+        "HOP of 4 h, six of them": TWO_STEPS,
         "join with 24 hours + GROUP BY": JOIN_24,
         "avg OVER RANGE": FRAME.format("avg", "INTERVAL '23 hours' PRECEDING", "CURRENT ROW"),
     },
@@ -381,9 +402,9 @@ def run(options: argparse.Namespace, dsn: str, kafka: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--regions", type=int, nargs="+", default=[1, 50, 500])
-    parser.add_argument("--events", type=int, default=300_000, help="about so many for each number of regions")
+    parser.add_argument("--events", type=int, default=100_000, help="about so many for each number of regions")
     parser.add_argument("--formulations", type=int, nargs="*", default=[1], help="with these numbers of regions")
-    parser.add_argument("--fresh", type=int, default=20, help="how many single events are waited for; 0: none")
+    parser.add_argument("--fresh", type=int, default=10, help="how many single events are waited for; 0: none")
     parser.add_argument("--build", default="", help="what is known of the server's build, for the output")
     options = parser.parse_args()
     with ExitStack() as stack:

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     risingwave_database: str = Field("dev", validation_alias="RISINGWAVE_DATABASE")
     risingwave_user: str = Field("root", validation_alias="RISINGWAVE_USER")
     risingwave_password: SecretStr | None = Field(None, validation_alias="RISINGWAVE_PASSWORD")
+    risingwave_timeout: float = Field(15, gt=0, le=300, validation_alias="RISINGWAVE_TIMEOUT")
 
     # Topic names by short name: `[topics]` of featurectl.toml, over it KAFKA_TOPIC_<NAME>.
     topics: dict[str, str] = Field(default_factory=dict, validation_alias="FEATURECTL_TOPICS")

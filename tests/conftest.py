@@ -14,6 +14,7 @@ import pytest
 
 from tests.kafka_service import KafkaServer, kafka_server
 from tests.services import ServerMissing, risingwave_server
+from tests.sharing import SERVERS, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,11 +118,25 @@ def kafka_topic(kafka_dsn: str) -> Iterator[Callable[..., str]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test's marker follows from its fixtures: `-m "not risingwave"` leaves out what needs that server."""
+    """A test's marker follows from its fixtures: `-m "not risingwave"` leaves out what needs that server.
+
+    The tests of a server come first, since they take longest.
+    """
     for item in items:
-        for server in ("risingwave", "kafka"):
+        for server in SERVERS:
             if any(name.startswith(f"{server}_") for name in getattr(item, "fixturenames", ())):
                 item.add_marker(server)
+        needs = next((server for server in SERVERS if item.get_closest_marker(server)), None)
+        if needs and share(item.nodeid) not in SERVERS:
+            raise pytest.UsageError(f"{item.nodeid} needs {needs}: name it in SERVERS of tests/sharing.py")
+    items.sort(key=lambda item: [share(item.nodeid) != server for server in SERVERS])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where processes run the tests side by side, each server is started by one of them."""
+    from tests.sharing import ByServer
+
+    return ByServer(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.guarding import guard, release
 from tests.services import ServerMissing, _docker, _docker_answers, _free_ports, _stop, _tail
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class KafkaServer:
             self.process = subprocess.Popen(
                 self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT
             )
+        guard(self.process)
         _wait_for_broker(self.dsn, seconds=START_SECONDS, server=self.process, output=output)
 
     def kill(self) -> None:
@@ -85,6 +87,7 @@ class KafkaServer:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+        release(self.process)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

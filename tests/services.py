@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.guarding import guard, release
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,6 +27,7 @@ IMAGE = "risingwavelabs/risingwave:v2.6.3"
 START_SECONDS = 120
 STOP_SECONDS = 20
 _GIB = 1 << 30
+_SECRETS = "RW_SECRET_STORE_PRIVATE_KEY_HEX"  # without a key a server takes no CREATE SECRET
 
 
 class ServerMissing(Exception):
@@ -58,11 +61,12 @@ def _process(executable: str) -> Iterator[str]:
             server = subprocess.Popen(
                 [executable, *_standalone(Path(folder), ports)],
                 cwd=folder,
-                env={**os.environ, "ENABLE_TELEMETRY": "false", "RUST_LOG": "warn"},
+                env={**os.environ, "ENABLE_TELEMETRY": "false", "RUST_LOG": "warn", _SECRETS: "0123456789abcdef" * 2},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
+        guard(server)
         try:
             dsn = _dsn(ports[0])
             _wait_for_sql(dsn, seconds=START_SECONDS, server=server, output=output)
@@ -128,6 +132,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+    release(server)
 
 
 def _docker_answers() -> bool:

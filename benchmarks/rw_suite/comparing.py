@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import struct
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -25,7 +26,7 @@ def line_of(row: Sequence[Any], types: Sequence[str | None]) -> str:
     return " ".join(_text(value, of) for value, of in zip(row, types, strict=True))
 
 
-def _text(value: Any, of: str | None, nested: bool = False) -> str:
+def _text(value: Any, of: str | None, nested: bool = False) -> str:  # noqa: PLR0911 - one line for each type
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -37,7 +38,9 @@ def _text(value: Any, of: str | None, nested: bool = False) -> str:
         inner = of.removesuffix("[]") if of else None
         return "{" + ",".join(_quoted(_text(part, inner, True), part) for part in value) + "}"
     if isinstance(value, dict):
-        return "(" + ",".join("" if part is None else _text(part, None, True) for part in value.values()) + ")"
+        return "(" + ",".join("" if part is None else _member(_text(part, None, True)) for part in value.values()) + ")"
+    if of == "real" and isinstance(value, float) and math.isfinite(value):
+        return _single(value)
     return _plain(value)
 
 
@@ -67,11 +70,28 @@ def _plain(value: Any) -> str:  # noqa: PLR0911 - one line for each type
 
 def _clock(value: time) -> str:
     text = value.strftime("%H:%M:%S")
-    return f"{text}.{value.microsecond:06d}".rstrip("0") if value.microsecond else text
+    if value.microsecond % 1000:
+        return f"{text}.{value.microsecond:06d}"
+    return f"{text}.{value.microsecond // 1000:03d}" if value.microsecond else text
+
+
+def _single(value: float) -> str:
+    """The shortest digits of a float in four bytes."""
+    same = struct.pack("f", value)
+    return next(text for digits in range(1, 10) if struct.pack("f", float(text := f"{value:.{digits}g}")) == same)
+
+
+def _member(text: str) -> str:
+    """A field of a composite value."""
+    if text and not re.search(r'[(),"\\\s]', text):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '""') + '"'
 
 
 def _quoted(text: str, value: Any) -> str:
-    if isinstance(value, str | dict) and (not text or re.search(r'[{},"\\\s]', text) or text.upper() == "NULL"):
+    if isinstance(value, str | dict | datetime) and (
+        not text or re.search(r'[{},"\\\s]', text) or text.upper() == "NULL"
+    ):
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return text
 

@@ -21,6 +21,7 @@ from featurectl.dialect import (
     DropTable,
     EngineOnly,
     Query,
+    Statement,
     output_types,
     parse_query,
     parse_script,
@@ -33,8 +34,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Engine", "Featurectl", "Sqlglot"]
 
-_ZONE = re.compile(r"SET\s+(TIME\s*ZONE|TIMEZONE)\s*(=|TO)?\s*'?([\w/+]+)", re.I)
+_ZONE = re.compile(r"SET\s+(TIME\s*ZONE|TIMEZONE)\s*(=|TO)?\s*['\"]?([\w/+]+)", re.I)
+_TRANSACTION = re.compile(r"\s*(BEGIN|START\s+TRANSACTION)", re.I)
+_PATH = re.compile(r"\s*(SET\s+search_path\b|USE\b)", re.I)
 _OURS = re.compile(r"^\s*(BEGIN|START\s+TRANSACTION|COMMIT|END|WAIT|RECOVER|EXPLAIN|DESCRIBE|SHOW|ANALYZE)\b", re.I)
+# What a statement was about, so that what reads it is refused if the statement was.
+_TARGET = re.compile(
+    r"\s*(?:CREATE\s+(?:OR\s+REPLACE\s+)?(?:MATERIALIZED\s+)?(?:VIEW|TABLE|SOURCE)|INSERT\s+INTO|UPDATE|"
+    r"DELETE\s+FROM|ALTER\s+(?:MATERIALIZED\s+)?(?:VIEW|TABLE|SOURCE)|CREATE\s+SINK\s+\w+\s+INTO)\s+"
+    r"(?:IF\s+NOT\s+EXISTS\s+)?([\w.\"]+)(?:\s+(?:SWAP\s+WITH|RENAME\s+TO)\s+([\w.\"]+))?",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,7 @@ def _fetch(con: duckdb.DuckDBPyConnection, sql: str, types: list[str | None] | N
     return Answer(rows, columns, types if types and len(types) == len(columns) else [None] * len(columns))
 
 
+_PARSED: dict[tuple[str, str], tuple[Statement, ...]] = {}
 _SHOWN = "CREATE MACRO rw_shown(i) AS CAST(i AS VARCHAR)"  # '1 year 2 months 3 days 04:05:06'
 
 
@@ -89,6 +100,7 @@ class Featurectl:
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     zone: str = "UTC"
+    outside: str = ""
 
     def __post_init__(self) -> None:
         self.con.execute(_SHOWN)
@@ -96,19 +108,28 @@ class Featurectl:
             self.con.execute(macro)
 
     def run(self, sql: str) -> None:
-        if re.match(r"\s*(BEGIN|START\s+TRANSACTION)", sql, re.I):
-            raise UnsupportedOnEngine("a transaction")
+        if _TRANSACTION.match(sql) or _PATH.match(sql):
+            self.outside = "a transaction" if _TRANSACTION.match(sql) else "a search path"
         zone = _ZONE.match(sql)
         if zone:
             self.zone = zone[3].upper()
         if _OURS.match(sql) or re.match(r"\s*(SET|FLUSH|ALTER\s+SYSTEM)\b", sql, re.I):
             return
         try:
-            for statement in parse_script(sql, tables=self.tables, schema=self.schema):
+            for statement in self._parsed(sql):
                 self._execute(statement)
         except Exception as error:
             self._poison(sql, f"{type(error).__name__}: {error}")
             raise
+
+    def _parsed(self, sql: str) -> tuple[Statement, ...]:
+        """Some files insert the same many rows."""
+        if len(sql) < 20_000:
+            return parse_script(sql, tables=self.tables, schema=self.schema)
+        key = (sql, repr(self.tables))
+        if key not in _PARSED:
+            _PARSED[key] = parse_script(sql, tables=self.tables, schema=self.schema)
+        return _PARSED[key]
 
     def _execute(self, statement: object) -> None:
         if isinstance(statement, CreateTable):
@@ -137,7 +158,8 @@ class Featurectl:
                 self._index(statement)
 
     def _index(self, statement: CreateIndex) -> None:
-        """An index can be read like a view of its table."""
+        """An index that is read as a relation: what it is in the replay."""
+        self.refused[statement.name] = "an index read as a relation"
 
     def _sql(self, sql: str, relation: str) -> None:
         if "." in relation:
@@ -174,16 +196,11 @@ class Featurectl:
             self.tables.pop(statement.name, None)
 
     def _poison(self, sql: str, reason: str) -> None:
-        target = re.match(
-            r"\s*(?:CREATE\s+(?:OR\s+REPLACE\s+)?(?:MATERIALIZED\s+)?(?:VIEW|TABLE|SOURCE)|INSERT\s+INTO|UPDATE|"
-            r"DELETE\s+FROM|ALTER\s+(?:MATERIALIZED\s+)?(?:VIEW|TABLE|SOURCE)|CREATE\s+SINK\s+\w+\s+INTO)\s+"
-            r"(?:IF\s+NOT\s+EXISTS\s+)?([\w.\"]+)",
-            sql,
-            re.I,
-        )
+        target = _TARGET.match(sql)
         if target:
-            name = target[1].replace('"', "") if '"' in target[1] else target[1].lower()
-            self.refused.setdefault(name, reason.splitlines()[0])
+            for spelled in filter(None, (target[1], target[2])):
+                name = spelled.replace('"', "") if '"' in spelled else spelled.lower()
+                self.refused.setdefault(name, reason.splitlines()[0])
 
     def _check(self, names: tuple[str, ...] | list[str]) -> None:
         for name in names:
@@ -195,6 +212,8 @@ class Featurectl:
         return {name: table.primary_key for name, table in self.tables.items() if table.primary_key}
 
     def ask(self, sql: str) -> Answer:
+        if self.outside:
+            raise UnsupportedOnEngine(self.outside)
         query: Query = parse_query(sql)
         self._check(query.references)
         translated = translate_query(query, in_view=False, schema=self.schema, keys=self._keys())

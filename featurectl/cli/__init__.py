@@ -23,6 +23,7 @@ _COMMANDS = {
     "gc": ("featurectl.cli.releasing:gc", "Drop old versions that nobody needs."),
     "pin": ("featurectl.cli.releasing:pin", "Say that a consumer relies on a version; list the pins."),
     "unpin": ("featurectl.cli.releasing:unpin", "Forget what a consumer relies on."),
+    "env": ("featurectl.cli.environments:env", "List and drop preview environments."),
     "run": ("featurectl.cli.running:run", "Bring new events in and refresh what depends on them."),
     "backfill": ("featurectl.cli.running:backfill", "Bring a range of history in, resumably."),
     "query": ("featurectl.cli.reading:query", "Read features by SQL, read only."),

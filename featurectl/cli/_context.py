@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "end_progress",
+    "env_option",
     "open_engine_and_project",
     "open_engine_only",
     "output_option",
@@ -29,6 +30,9 @@ output_option = click.option(
     "--output", "-o", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
     help="How rows are printed.",
 )  # fmt: skip
+env_option = click.option(
+    "--env", "environment", metavar="NAME", help="In this preview environment instead of production."
+)
 select_option = click.option(
     "--select", "-s", "select", multiple=True, metavar="VIEW",
     help="name, +name (with all it reads), name+ (with all that reads it), tag:NAME. Repeatable.",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from featurectl.services.planning import Change, Plan
     from featurectl.services.rehearsing import Rehearsed
 
-__all__ = ["print_changes", "print_comparison", "print_plan", "print_rehearsal"]
+__all__ = ["nothing_to_do", "print_changes", "print_comparison", "print_plan", "print_rehearsal"]
 
 _SIGNS = {"create": "+", "rebuild": "~", "metadata": "=", "drop": "-", "migrate": ">", "reuse": " "}
 _EFFECTS = {
@@ -27,10 +27,15 @@ _INDENT = " " * 11
 _LONGEST = 160
 
 
-def print_plan(plan: Plan) -> None:
+def nothing_to_do(environment: str | None) -> str:
+    """The sentence for an empty plan."""
+    return f"Nothing to do: the project is applied{f' in {environment}' if environment else ''}."
+
+
+def print_plan(plan: Plan, environment: str | None = None) -> None:
     """What differs, what it means, what it costs, what stays."""
     if plan.is_empty:
-        click.echo("Nothing to do: the project is applied.")
+        click.echo(nothing_to_do(environment))
         return
     print_changes(plan)
     counts: dict[str, int] = {}
@@ -43,7 +48,8 @@ def print_plan(plan: Plan) -> None:
         click.echo(f"To build: reads {plan.reads:,} rows{about}.")
     if plan.breaking:
         names = ", ".join(change.name for change in plan.breaking)
-        click.echo(f"BREAKING: {names}. apply refuses this without --allow-breaking.")
+        step = "apply" if environment is None else "promoting"
+        click.echo(f"BREAKING: {names}. {step} refuses this without --allow-breaking.")
     click.echo(f"Plan {plan.id}: {summary or 'versions to show'}, {_unchanged(plan)} unchanged. Nothing was written.")
 
 

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featurectl.cli._context import open_engine_and_project, open_engine_only, output_option, select_option, settings_of
-from featurectl.cli._plan import print_changes, print_comparison, print_plan, print_rehearsal
+from featurectl.cli._context import (
+    env_option,
+    open_engine_and_project,
+    open_engine_only,
+    output_option,
+    select_option,
+    settings_of,
+)
+from featurectl.cli._plan import nothing_to_do, print_changes, print_comparison, print_plan, print_rehearsal
 from featurectl.cli._render import print_rows
+from featurectl.cli.environments import run_promotion
 from featurectl.cli.linting import print_findings
 from featurectl.errors import TooDifferent, UsageError
 
@@ -26,6 +34,7 @@ __all__ = ["apply", "compare", "plan"]
 
 @click.command()
 @select_option
+@env_option
 @click.option("--output", "-o", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan, for: featurectl apply FILE"
@@ -34,7 +43,14 @@ __all__ = ["apply", "compare", "plan"]
     "--detailed-exitcode", is_flag=True, help="Exit with 0 for nothing to do, 2 for changes, 1 for any error."
 )
 @click.pass_context
-def plan(ctx: click.Context, select: tuple[str, ...], output: str, out: Path | None, detailed_exitcode: bool) -> int:
+def plan(
+    ctx: click.Context,
+    select: tuple[str, ...],
+    environment: str | None,
+    output: str,
+    out: Path | None,
+    detailed_exitcode: bool,
+) -> int:
     """Show what apply would do, and write nothing: what is created, rebuilt (and because of what), reused, dropped;
     which columns and expressions change, who reads them, who stays on the old version; rows to read and time; and
     what lint finds. The JSON is described in docs/plan-json.md.
@@ -49,9 +65,9 @@ def plan(ctx: click.Context, select: tuple[str, ...], output: str, out: Path | N
     from featurectl.services.saved_plans import save_plan
 
     engine, project = open_engine_and_project(ctx, keep_helpers=True)
-    result = make_plan(project, engine, select)
+    result = make_plan(project, engine, select, environment)
     if out is not None:
-        save_plan(result, out, engine.name, select)
+        save_plan(result, out, engine.name, select, environment)
     report = lint(project, settings_of(ctx), select)
     if output == "json":
         found = [finding.as_json() for finding in report.findings]
@@ -60,7 +76,7 @@ def plan(ctx: click.Context, select: tuple[str, ...], output: str, out: Path | N
         rows = [(c.action, c.name, c.version, c.replaces, c.reason, c.effect) for c in result.changes]
         print_rows(("action", "name", "version", "replaces", "reason", "effect"), [rows], "csv")
     else:
-        print_plan(result)
+        print_plan(result, environment)
     if output != "json":
         print_findings(report, brief=True, err=output == "csv")
     return 2 if detailed_exitcode and not result.is_empty else 0
@@ -69,6 +85,8 @@ def plan(ctx: click.Context, select: tuple[str, ...], output: str, out: Path | N
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @select_option
+@env_option
+@click.option("--promote", is_flag=True, help="Show in production what --env NAME shows. Builds nothing.")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), metavar="FILE", help="The same as FILE.")
 @click.option("--allow-breaking", is_flag=True, help="Also take away columns, change types or keys, drop views.")
 @click.option("--accept-differences", is_flag=True, help="Go on where old and new differ by more than the limits.")
@@ -78,6 +96,8 @@ def apply(
     ctx: click.Context,
     file: Path | None,
     select: tuple[str, ...],
+    environment: str | None,
+    promote: bool,
     plan_file: Path | None,
     allow_breaking: bool,
     accept_differences: bool,
@@ -92,18 +112,23 @@ def apply(
     Example:
       featurectl apply --select features_enriched+
       featurectl apply release.plan
+      featurectl apply --env alice && featurectl apply --env alice --promote
     """
     from featurectl.services.applying import ApplyOptions
     from featurectl.services.comparing import limits_from
 
-    saved = _saved(file or plan_file, select)
+    saved = _saved(file or plan_file, select, environment)
+    if promote:
+        _promote(ctx, saved, environment, select, dry_run=dry_run, allow_breaking=allow_breaking)
+        return
     options = ApplyOptions(allow_breaking, accept_differences, limits_from(settings_of(ctx)), saved)
     engine, project = open_engine_and_project(ctx)
-    chosen = saved.select if saved is not None else select
+    if saved is not None:
+        select, environment = saved.select, saved.environment
     if dry_run:
-        _rehearse(project, engine, chosen, options)
+        _rehearse(project, engine, select, options, environment)
     else:
-        _print_applied(_apply(project, engine, chosen, options))
+        _print_applied(_apply(project, engine, select, options, environment), environment)
 
 
 @click.command()
@@ -137,47 +162,73 @@ def compare(ctx: click.Context, old: str, new: str, output: str) -> None:
         print_comparison(found)
 
 
-def _saved(file: Path | None, select: tuple[str, ...]) -> SavedPlan | None:
+def _saved(file: Path | None, select: tuple[str, ...], environment: str | None) -> SavedPlan | None:
     from featurectl.services.saved_plans import load_plan
 
-    if file is not None and select:
-        raise UsageError("a saved plan has its own selection", hint="leave --select out, or save another plan")
+    if file is not None and (select or environment):
+        raise UsageError(
+            "a saved plan has its own selection and environment",
+            hint="leave --select and --env out, or save another plan",
+        )
     return load_plan(file) if file is not None else None
 
 
-def _rehearse(project: Project, engine: Engine, select: tuple[str, ...], options: ApplyOptions) -> None:
+def _promote(
+    ctx: click.Context,
+    saved: SavedPlan | None,
+    environment: str | None,
+    select: tuple[str, ...],
+    *,
+    dry_run: bool,
+    allow_breaking: bool,
+) -> None:
+    if saved is not None or dry_run:
+        raise UsageError(
+            "an environment is promoted as it stands",
+            hint="leave FILE and --dry-run out; featurectl env list says what would change",
+        )
+    run_promotion(ctx, environment, select, allow_breaking=allow_breaking)
+
+
+def _rehearse(
+    project: Project, engine: Engine, select: tuple[str, ...], options: ApplyOptions, environment: str | None
+) -> None:
     from featurectl.services.applying import plan as make_plan
     from featurectl.services.applying import refuse_breaking
     from featurectl.services.rehearsing import rehearse
 
-    todo = make_plan(project, engine, select)
+    todo = make_plan(project, engine, select, environment)
     if options.saved is not None:
         options.saved.check(todo, engine.name)
     print_rehearsal(todo, rehearse(todo))
-    refuse_breaking(todo, options)
+    refuse_breaking(todo, options, environment)
 
 
-def _apply(project: Project, engine: Engine, select: tuple[str, ...], options: ApplyOptions) -> ApplyResult:
+def _apply(
+    project: Project, engine: Engine, select: tuple[str, ...], options: ApplyOptions, environment: str | None
+) -> ApplyResult:
     from featurectl.services.applying import apply as run_apply
 
     try:
-        return run_apply(project, engine, select, _progress, options)
+        return run_apply(project, engine, select, _progress, options, environment)
     except TooDifferent as error:
         for found in error.comparisons:
             print_comparison(found, brief=True)
         raise
 
 
-def _print_applied(result: ApplyResult) -> None:
+def _print_applied(result: ApplyResult, environment: str | None) -> None:
     if result.plan.is_empty:
-        click.echo("Nothing to do: the project is applied.")
+        click.echo(nothing_to_do(environment))
         return
     print_changes(result.plan)
     for found in result.comparisons:
         print_comparison(found, brief=True)
     for line in result.remarks:
-        click.echo(f"accepted: {line}")
+        click.echo(f"{'accepted' if environment is None else 'beyond the limits'}: {line}")
     number = f"release {result.release.number}" if result.release else "no release"
+    if environment is not None:
+        number = f"{len(result.built)} built, shown in {environment}"
     click.echo(f"Applied in {result.seconds:.1f} s: {number}, plan {result.plan.id}.")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from featurectl.cli._context import (
+    env_option,
     open_engine_and_project,
     open_engine_only,
     output_option,
@@ -41,8 +42,9 @@ _STATUS_COLUMNS = (
     help="table, json, csv, parquet (with --out), or a file name that ends in .parquet.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write Parquet to this file.")
+@env_option
 @click.pass_context
-def query(ctx: click.Context, sql: str | None, output: str, out: Path | None) -> None:
+def query(ctx: click.Context, sql: str | None, output: str, out: Path | None, environment: str | None) -> None:
     """Run a read-only query; without SQL print the newest rows of features_enriched.
 
     \b
@@ -60,12 +62,12 @@ def query(ctx: click.Context, sql: str | None, output: str, out: Path | None) ->
             raise UsageError(f"--out writes Parquet, not {output}", hint=f"redirect it: --output {output} > {out}")
         if out is None:
             raise UsageError("Parquet needs a file to go to", hint="add --out FILE.parquet")
-        rows = engine.export(sql or default_query(engine.inspect()), out)
+        rows = engine.export(sql or default_query(engine.inspect().seen_in(environment)), out, environment)
         click.echo(f"{rows:,} rows in {out}", err=True)
         return
     if output not in ("table", "json", "csv"):
         raise UsageError(f"unknown output {output!r}", hint="table, json, csv or parquet")
-    with run_query(engine, sql) as result:
+    with run_query(engine, sql, environment) as result:
         print_rows(result.columns, result.batches, output)
 
 
@@ -113,9 +115,10 @@ def status(ctx: click.Context, output: str) -> None:
 
 @click.command("list")
 @select_option
+@env_option
 @output_option
 @click.pass_context
-def list_views(ctx: click.Context, select: tuple[str, ...], output: str) -> None:
+def list_views(ctx: click.Context, select: tuple[str, ...], environment: str | None, output: str) -> None:
     """List the project's views and tables, with entity, event time, grain, owner and what they read.
 
     \b
@@ -126,7 +129,7 @@ def list_views(ctx: click.Context, select: tuple[str, ...], output: str) -> None
 
     engine, project = open_engine_and_project(ctx)
     chosen = select_views(project, select)
-    live = engine.inspect().live
+    live = engine.inspect().seen_in(environment).live
     rows = []
     for relation in project.relations():
         if chosen is not None and relation.name not in chosen:
@@ -150,9 +153,10 @@ def list_views(ctx: click.Context, select: tuple[str, ...], output: str) -> None
 
 @click.command()
 @click.argument("name")
+@env_option
 @output_option
 @click.pass_context
-def describe(ctx: click.Context, name: str, output: str) -> None:
+def describe(ctx: click.Context, name: str, environment: str | None, output: str) -> None:
     """Show a live view (or a version, name_vN): what it is, its columns, their types and descriptions.
 
     \b
@@ -161,7 +165,7 @@ def describe(ctx: click.Context, name: str, output: str) -> None:
     """
     from featurectl.services.reading import describe as read_description
 
-    version, columns = read_description(open_engine_only(ctx), name)
+    version, columns = read_description(open_engine_only(ctx), name, environment)
     if output == "table":
         click.echo(f"{version.name}: {version.metadata.get('description') or 'no description'}")
         for key in ("entity", "event_time", "grain", "available_after", "owner", "tags", "checks", "rejects"):

@@ -8,6 +8,7 @@ import click
 
 from featurectl.cli._context import end_progress, open_engine_only, output_option, progress_lines, settings_of
 from featurectl.cli._render import print_rows
+from featurectl.cli.environments import print_moves
 from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def rollback(ctx: click.Context, release: int | None, dry_run: bool, output: str
     done = run_rollback(engine, settings_of(ctx).project_dir, release, progress_lines("rollback: "))
     end_progress()
     _print_moves(done, output)
+    if output == "table" and done.release is None:
+        click.echo(f"Nothing to do: release {done.target.number} shows what is live.")
     if output == "table" and done.release is not None:
         click.echo(
             f"Back to release {done.target.number} in {done.seconds:.1f} s: release {done.release.number}. "
@@ -168,8 +171,7 @@ def _print_moves(planned: Rollback, output: str) -> None:
     if output != "table":
         print_rows(("view", "before", "after", "gone"), [rows], output)
         return
-    for view, before, after, gone in rows:
-        click.echo(f"{view:<24} {before or 'nothing'} → {after or 'nothing'}{' (dropped)' if gone else ''}")
+    print_moves(planned.moves, planned.gone)
 
 
 def _say_gone(planned: Rollback, output: str) -> None:

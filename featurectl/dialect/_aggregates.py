@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._building import json_template
 from featurectl.dialect._functions import Signature, result_type, select_signature
 from featurectl.dialect._output import call, sql
 from featurectl.dialect._types import FLOATS, rw_type
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["AGGREGATES", "WINDOWS", "aggregate", "framed", "is_aggregate"]
 
 S = Signature
+_FIRSTS = {"first_value": "first", "last_value": "last"}
 
 # The template is what surrounds the finished call, FILTER and OVER included:
 # HUGEINT and DECIMAL sums come back in RisingWave's types.
@@ -27,11 +29,11 @@ AGGREGATES: dict[str, list[Signature]] = {
         S("int", "bigint", "CAST({0} AS BIGINT)"),
         S("numeric", "numeric", "{0}"),
         S("float", "=0", "{0}"),
-        S("interval", "interval", "{0}"),
     ],
     "avg": [S("exact", "numeric", "{0}"), S("float", "double", "{0}")],
     "min": [S("any", "=0", "{0}")],
     "max": [S("any", "=0", "{0}")],
+    **{name: [S("int", "=0", "{0}")] for name in ("bit_and", "bit_or", "bit_xor")},
     "bool_and": [S("bool", "boolean", "{0}")],
     "bool_or": [S("bool", "boolean", "{0}")],
     **{
@@ -40,9 +42,11 @@ AGGREGATES: dict[str, list[Signature]] = {
     },
     "string_agg": [S("text text", "varchar", "{0}")],
     "array_agg": [S("any", "[]", "{0}")],
+    "jsonb_agg": [S("any", "jsonb", "coalesce(to_json({0}), CAST('[]' AS JSON))")],
+    **{name: [S("any", "=0", "{0}")] for name in _FIRSTS},
 }
 _NUMERIC_BOUND = "79228162514264337593543950335"
-_ORDERED = ("string_agg", "array_agg")
+_ORDERED = ("string_agg", "array_agg", "jsonb_agg", *_FIRSTS)
 # Aggregates of `x::numeric`, x a double, that need no decimal: DuckDB's function, and the type that RisingWave returns.
 _OF_DOUBLES: dict[str, tuple[str, Type]] = {"avg": ("favg", "numeric"), "count": ("count", "bigint")}
 _RANKS = ("row_number", "rank", "dense_rank")
@@ -86,25 +90,31 @@ def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, st
         raise ctx.unsupported(node, f"{name}({types[0]})")
     if name in _ORDERED and order is None:
         raise ctx.unsupported(node, f"{name} without ORDER BY", "its order is not defined")
+    if name == "string_agg" and not isinstance(arguments[1], exp.Literal):
+        raise ctx.unsupported(node, "string_agg with a separator that is not a constant")
     parts = [part for part, _ in typed]
     inside = ", ".join(f"{{{index}}}" for index in range(len(parts)))
     ordered = _order_text(ctx, order, parts) if order is not None else ""
-    result = sql(f"{name}({'DISTINCT ' if distinct else ''}{inside}{ordered})", *parts)
+    if name == "jsonb_agg":
+        parts[0] = sql(f"coalesce({json_template(ctx, node, types[0])}, CAST('null' AS JSON))", parts[0])
+    function = {**_FIRSTS, "jsonb_agg": "list"}.get(name, name)
+    result = sql(f"{function}({'DISTINCT ' if distinct else ''}{inside}{ordered})", *parts)
     return _mark(result), _result(signature, types), signature.template
 
 
 def _double_as_numeric(ctx: Context, argument: exp.Expression) -> exp.Expression | None:
     """`x::numeric` as the double that it is: a compensated sum is as good as 28 digits, DuckDB's ten decimals are not.
 
-    What is no numeric (NaN, infinities, beyond 28 digits) is NULL there, and left out here. Values of which some
-    are 10**16 times as large as their mean are beyond it.
+    NaN makes the mean NaN on both; of infinities it is NaN here, where RisingWave may say infinity. A finite value
+    beyond 28 digits is NULL there and left out here. Values of which some are 10**16 times as large as their mean
+    are beyond it.
     """
     if not isinstance(argument, exp.Cast) or rw_type(argument.to.sql()) != "numeric" or not ctx.in_view:
         return None
     value, of = ctx(argument.this.copy())
     if of not in FLOATS:
         return None
-    return sql(f"CASE WHEN abs({{0}}) < {_NUMERIC_BOUND} THEN {{0}} END", value)
+    return sql(f"CASE WHEN NOT (abs({{0}}) >= {_NUMERIC_BOUND}) OR isnan({{0}}) OR isinf({{0}}) THEN {{0}} END", value)
 
 
 def _result(signature: Signature, types: list[Type]) -> Type:
@@ -165,7 +175,7 @@ def _window(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def _window_call(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, str]:
-    if is_aggregate(node):
+    if is_aggregate(node) and str(node.this).lower() not in _ENDS:
         if any(isinstance(part, exp.Distinct | exp.Order) for part in node.expressions):
             raise ctx.unsupported(node, "DISTINCT or ORDER BY inside an aggregate over a window")
         return _parts(ctx, node)
@@ -181,10 +191,22 @@ def _window_call(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Ty
 
 def _offset(ctx: Context, node: exp.Expression, name: str) -> tuple[exp.Expression, Type, str]:
     value, *offset = node.expressions
-    if len(offset) > 1 or (offset and not isinstance(offset[0], exp.Literal)):
+    count = _constant(offset[0]) if offset else 1
+    if len(offset) > 1 or count is None:
         raise ctx.unsupported(node, f"{name} with a default or an offset that is not a constant")
     part, of = ctx(value)
-    return call(name, part, *offset), of, "{0}"
+    return call(name, part, *([exp.Literal.number(count)] if offset else [])), of, "{0}"
+
+
+def _constant(node: exp.Expression) -> int | None:
+    """A whole number, or a sum of such."""
+    if isinstance(node, exp.Paren):
+        return _constant(node.this)
+    if isinstance(node, exp.Add | exp.Sub):
+        left, right = _constant(node.this), _constant(node.expression)
+        sign = 1 if isinstance(node, exp.Add) else -1
+        return None if left is None or right is None else left + sign * right
+    return int(node.this) if isinstance(node, exp.Literal) and str(node.this).isdigit() else None
 
 
 def _end(ctx: Context, node: exp.Expression, name: str) -> tuple[exp.Expression, Type, str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from featurectl.dialect._casts import cast_to
 from featurectl.dialect._output import sql
-from featurectl.dialect._types import NUMBERS
+from featurectl.dialect._types import INTEGERS, NUMBERS
+from featurectl.errors import UnsupportedOnEngine
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context
@@ -26,14 +28,26 @@ def assigned(ctx: Context, node: exp.Expression, to: Type, of: Type = None) -> e
     if of is None and not (isinstance(literal, exp.Literal) and (to in NUMBERS or literal.is_string)):
         return node
     if of is None:
-        found = exp.Cast(this=node.copy(), to=exp.DataType.build(_spelled(to), dialect="risingwave"))
+        if literal is node and _fits_as_it_is(literal, to):
+            return node
+        found = exp.Cast(this=node.copy(), to=_type(to))
         node.replace(found)
         return found
     return sql("{0}", cast_to(ctx, node, of, to)) if of != to else node
 
 
-def _spelled(to: str) -> str:
-    return {"double": "double precision", "jsonb": "JSONB"}.get(to, to)
+@lru_cache(maxsize=256)
+def _type(to: str) -> exp.DataType:
+    return exp.DataType.build({"double": "double precision", "jsonb": "JSONB"}.get(to, to), dialect="risingwave")
+
+
+def _fits_as_it_is(literal: exp.Expression, to: str) -> bool:
+    """Whether DuckDB takes a literal for that column just so: large INSERTs are made of such."""
+    if literal.args["is_string"]:
+        return to == "varchar"
+    if not str(literal.this).isdigit():
+        return False
+    return to in ("numeric", *INTEGERS) and len(literal.this) <= (4 if to == "smallint" else 9)
 
 
 def conflicting(table: CreateTable, names: list[str], source: str) -> str:
@@ -45,11 +59,21 @@ def conflicting(table: CreateTable, names: list[str], source: str) -> str:
     order = f"{versions}rw_n {'ASC' if first else 'DESC'}"
     kept = [_kept(table, name, order) for name in names]
     group = f"GROUP BY {key}" if set(table.primary_key) <= set(names) else ""
-    rows = (
-        f"SELECT {', '.join(kept)}\nFROM (\n  SELECT *, row_number() OVER () AS rw_n\n  FROM (\n{source}\n  ) "
-        f"AS rw_given ({listed})\n)\n{group}"
-    )
+    numbered = f"(\n  SELECT *, row_number() OVER () AS rw_n\n  FROM (\n{source}\n  ) AS rw_given ({listed})\n)"
+    rising = _rising(table, names, key)
+    given = f"(SELECT * FROM {numbered} {rising})" if rising else numbered
+    rows = f"SELECT {', '.join(kept)}\nFROM {given}\n{group}"
     return f"{rows}\nON CONFLICT ({key}) {_action(table, names)}" if group else source
+
+
+def _rising(table: CreateTable, names: list[str], key: str) -> str:
+    """A row whose version is smaller than one before it counts for nothing, not even for what is NULL there."""
+    if table.on_conflict != "not null" or not table.version_columns:
+        return ""
+    version = _quoted(table.version_columns[0])
+    if len(table.version_columns) > 1 or table.version_columns[0] not in names:
+        raise UnsupportedOnEngine("DO UPDATE IF NOT NULL with several version columns, or one that is not given")
+    return f"QUALIFY {version} IS NOT DISTINCT FROM max({version}) OVER (PARTITION BY {key} ORDER BY rw_n)"
 
 
 def _kept(table: CreateTable, name: str, order: str) -> str:

@@ -68,6 +68,7 @@ class Context:
     scope: Scope = Scope()
     ctes: Mapping[str, Columns | None] = field(default_factory=dict)
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    has_arrows: bool = True
 
     def __call__(self, node: exp.Expression) -> Typed:
         """Translates an expression."""

@@ -153,7 +153,7 @@ def _insert(ctx: Context, tree: exp.Expression, piece: Piece, tables: Tables) ->
 
 def _rows(ctx: Context, rows: exp.Expression, types: list[Type]) -> exp.Expression:
     """The rows, cast to the table's types as RisingWave casts them."""
-    if isinstance(rows, exp.Values):
+    if isinstance(rows, exp.Values) and not any(str(of).startswith("struct<") for of in types):
         for row in rows.expressions:
             for cell, of in zip(row.expressions, types, strict=False):
                 assigned(ctx, cell, of)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
+from featurectl.dialect._arrays import sliced
 from featurectl.dialect._casts import cast, interval
-from featurectl.dialect._functions import named, scalar
+from featurectl.dialect._functions import clock, named, scalar
 from featurectl.dialect._json import JSON
 from featurectl.dialect._latest import LATEST
 from featurectl.dialect._operators import OPERATORS
-from featurectl.dialect._output import Sql, sql
+from featurectl.dialect._output import Sql, quoted, sql
 from featurectl.dialect._times import extract
-from featurectl.dialect._types import unify
+from featurectl.dialect._types import INTEGERS, fields_of, unify
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Rule, Typed
@@ -100,10 +101,26 @@ def _array(ctx: Context, node: exp.Expression) -> Typed:
 def _bracket(ctx: Context, node: exp.Expression) -> Typed:
     value, of = ctx(node.this)
     index = node.expressions[0]
-    if len(node.expressions) != 1 or not isinstance(index, exp.Literal) or not of or not of.endswith("[]"):
-        raise ctx.unsupported(node, "a subscript that is no constant, or not of an array")
-    place = int(index.this) + 1  # the parser counts from 0
-    return sql(f"({{0}})[{place}]", value), of.removesuffix("[]")
+    if len(node.expressions) != 1 or not of or not of.endswith("[]"):
+        raise ctx.unsupported(node, "a subscript of what is not known to be an array")
+    if isinstance(index, exp.Slice):
+        return sliced(ctx, (value, of), index.this, index.args.get("expression"))
+    place, kind = ctx(index)
+    if kind not in (None, *INTEGERS):
+        raise ctx.wrong(node, f"a subscript that is {kind}")
+    return sql("CASE WHEN {1} > 0 THEN ({0})[{1}] END", value, place), of.removesuffix("[]")
+
+
+def _dot(ctx: Context, node: exp.Expression) -> Typed:
+    """(struct).field."""
+    value, of = ctx(node.this)
+    name = node.expression.name
+    if of is not None and not of.startswith("struct<"):
+        raise ctx.wrong(node, f"{name} of {of}, which has no fields")
+    known = fields_of(of) if of else {}
+    if of and name not in known:
+        raise ctx.wrong(node, f"there is no field {name}")
+    return sql(f"struct_extract({{0}}, {quoted(name)})", value), known.get(name)
 
 
 def _exists(ctx: Context, node: exp.Expression) -> Typed:
@@ -146,6 +163,8 @@ RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     exp.Anonymous: (_call, frozenset({"this", "expressions"})),
     exp.Array: (_array, frozenset({"expressions", "value_constructor"})),
     exp.Bracket: (_bracket, frozenset({"this", "expressions"})),
+    exp.Dot: (_dot, frozenset({"this", "expression"})),
+    **dict.fromkeys((exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime), (clock, frozenset({"this", "sysdate"}))),
     exp.Exists: (_exists, frozenset({"this"})),
     exp.Subquery: (_subquery, frozenset({"this"})),
     exp.Tuple: (_tuple, frozenset({"expressions"})),

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._arrays import ARRAYS
+from featurectl.dialect._building import BUILDERS
+from featurectl.dialect._casts import bytes_of
+from featurectl.dialect._formats import formatted, parsed
 from featurectl.dialect._json import jsonb_typeof
 from featurectl.dialect._output import call, sql
 from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
 from featurectl.dialect._table_functions import rows_of
 from featurectl.dialect._times import date_trunc
-from featurectl.dialect._types import is_kind, unify
+from featurectl.dialect._trigonometry import DOUBLE_FUNCTIONS
+from featurectl.dialect._types import EXACT, INTEGERS, is_kind, unify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
 
-__all__ = ["FUNCTIONS", "Signature", "named", "result_type", "scalar", "select_signature"]
+__all__ = ["FUNCTIONS", "Signature", "clock", "named", "result_type", "scalar", "select_signature"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,14 @@ class Signature:
 
 S = Signature
 
+_MADE = "make_timestamp({0}, {1}, {2}, {3}, {4}, CAST({5} AS DOUBLE))"
+
 FUNCTIONS: dict[str, list[Signature]] = {
     "abs": [S("int", "=0", "TRY(abs({0}))", raises=True), S("number", "=0", "abs({0})")],
-    "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "ceil({0})")],
-    "ceiling": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "ceil({0})")],
-    "floor": [S("float", "double", "floor({0})"), S("numeric", "numeric", "floor({0})")],
-    "trunc": [S("float", "double", "trunc({0})"), S("numeric", "numeric", "trunc({0})")],
+    "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil({0}) + 0)")],
+    "ceiling": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil({0}) + 0)")],
+    "floor": [S("float", "double", "floor({0})"), S("numeric", "numeric", "(floor({0}) + 0)")],
+    "trunc": [S("float", "double", "trunc({0})"), S("numeric", "numeric", "(trunc({0}) + 0)")],
     "round": [
         S("float", "double", "round_even({0}, 0)"),
         S("exact", "numeric", "round(CAST({0} AS DECIMAL(38, 10)))"),
@@ -54,9 +61,12 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "sqrt": [S("float", "double", "CASE WHEN NOT {0} < 0 THEN sqrt({0}) END", raises=True)],
     "exp": [S("float", "double", "rw_exp({0})", raises=True)],
     "ln": [S("float", "double", "CASE WHEN {0} > 0 THEN ln({0}) END", raises=True)],
-    **{name: [S("float", "double", f"{name}({{0}})")] for name in ("sin", "cos", "tan", "atan")},
-    "radians": [S("float", "double", "radians({0})")],
-    "degrees": [S("float", "double", "degrees({0})")],
+    **{
+        name: [S(" ".join(["float"] * (1 + ("{1}" in template))), "double", template)]
+        for name, template in DOUBLE_FUNCTIONS.items()
+    },
+    "cbrt": [S("float", "double", "cbrt({0})")],
+    **{name: [S("float", "double", "CASE WHEN {0} > 0 THEN log10({0}) END", raises=True)] for name in ("log10", "log")},
     **{name: [S("float float", "double", "rw_power({0}, {1})", raises=True)] for name in ("pow", "power")},
     "pi": [S("", "double", "pi()")],
     "length": [
@@ -83,10 +93,41 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "starts_with": [S("text text", "boolean", "starts_with({0}, {1})")],
     "strpos": [S("text text", "int", "CAST(strpos({0}, {1}) AS INTEGER)")],
     "reverse": [S("text", "varchar", "reverse({0})")],
+    "ascii": [S("text", "int", "CAST(ascii({0}) AS INTEGER)")],
+    "bit_length": [S("text", "int", "CAST(bit_length({0}) AS INTEGER)")],
+    "repeat": [S("text int", "varchar", "repeat({0}, greatest({1}, 0))")],
+    "initcap": [S("text", "varchar", "rw_initcap({0})")],
+    "left": [S("text int", "varchar", "rw_left({0}, {1})")],
+    "right": [S("text int", "varchar", "rw_right({0}, {1})")],
+    "lpad": [
+        S("text int", "varchar", "lpad({0}, greatest({1}, 0), ' ')"),
+        S(
+            "text int text",
+            "varchar",
+            "CASE WHEN {2} = '' THEN substr({0}, 1, {1}) ELSE lpad({0}, greatest({1}, 0), {2}) END",
+        ),
+    ],
+    "rpad": [
+        S("text int", "varchar", "rpad({0}, greatest({1}, 0), ' ')"),
+        S(
+            "text int text",
+            "varchar",
+            "CASE WHEN {2} = '' THEN substr({0}, 1, {1}) ELSE rpad({0}, greatest({1}, 0), {2}) END",
+        ),
+    ],
+    "chr": [S("int", "varchar", "chr({0})")],
+    "sha1": [S("bytea", "bytea", "unhex(sha1({0}))")],
+    "sha256": [S("bytea", "bytea", "unhex(sha256({0}))")],
     "md5": [S("text", "varchar", "md5({0})"), S("bytea", "varchar", "md5({0})")],
     "jsonb_typeof": [S("jsonb", "varchar", "rw_jsonb_typeof({0})")],
     "jsonb_array_length": [S("jsonb", "int", "rw_jsonb_array_length({0})")],
-    "to_timestamp": [S("float", "timestamptz", "TRY(to_timestamp({0}))", raises=True)],
+    "make_date": [S("int int int", "date", "TRY(make_date({0}, {1}, {2}))", raises=True)],
+    "make_time": [S("int int number", "time", "TRY(make_time({0}, {1}, CAST({2} AS DOUBLE)))", raises=True)],
+    "make_timestamp": [S("int int int int int number", "timestamp", f"TRY({_MADE})", raises=True)],
+    "make_timestamptz": [S("int int int int int number", "timestamptz", f"rw_instant(TRY({_MADE}))", raises=True)],
+    "to_timestamp": [
+        S("float", "timestamptz", "make_timestamptz(TRY_CAST(round({0} * 1000000) AS BIGINT))", raises=True)
+    ],
 }
 for _alias, _name in (("substring", "substr"), ("position", "strpos"), ("character_length", "char_length")):
     FUNCTIONS[_alias] = FUNCTIONS[_name]
@@ -132,31 +173,16 @@ def _fits(signature: Signature, types: list[Type]) -> bool:
     return len(kinds) == len(types) and all(map(is_kind, kinds, types))
 
 
-_IN_DOUBLE = {"sqrt", "exp", "ln", "sin", "cos", "tan", "atan", "radians", "degrees", "sign", "pow", "power"}
+_IN_DOUBLE = {*DOUBLE_FUNCTIONS, "sqrt", "cbrt", "exp", "ln", "log", "log10", "sign", "to_timestamp", "pow", "power"}
+_ROUNDINGS = ("ceil", "ceiling", "floor", "trunc", "round")
 
 
 def _promoted(name: str, types: list[Type]) -> list[Type]:
     """RisingWave computes these in double precision, whatever number comes in."""
-    doubles = (
-        "sqrt",
-        "exp",
-        "ln",
-        "sin",
-        "cos",
-        "tan",
-        "atan",
-        "radians",
-        "degrees",
-        "sign",
-        "to_timestamp",
-        "pow",
-        "power",
-    )
-    exact = ("smallint", "int", "bigint", "numeric")
-    if name in doubles:
-        return ["double" if of in exact else of for of in types]
-    if name in ("ceil", "ceiling", "floor", "trunc", "round") and types[:1] != ["numeric"]:
-        return ["double" if of in exact[:3] and len(types) == 1 else of for of in types]
+    if name in _IN_DOUBLE:
+        return ["double" if of in (*EXACT, "unknown") else of for of in types]
+    if name in _ROUNDINGS and len(types) == 1:
+        return ["double" if of in (*INTEGERS, "unknown") else of for of in types]
     return types
 
 
@@ -175,6 +201,9 @@ def scalar(ctx: Context, node: exp.Expression) -> Typed:
     if name in ("unnest", "generate_series", "range"):
         rows, of = rows_of(ctx, name, node, node.expressions)
         return sql("unnest({0})", rows), of
+    rule = ARRAYS.get(name) or BUILDERS.get(name)
+    if rule is not None:
+        return rule(ctx, node)
     if name in _SPECIAL:
         return _SPECIAL[name](ctx, node)
     return _by_table(ctx, node, name, node.expressions)
@@ -188,11 +217,15 @@ def _by_table(ctx: Context, node: exp.Expression, name: str, arguments: list[exp
     typed = [ctx(argument) for argument in arguments]
     types = _promoted(name, [of for _, of in typed])
     signature = select_signature(ctx, node, FUNCTIONS, name, types)
-    parts = [part for part, _ in typed]
+    parts = [_as_double(part, before, of) for (part, before), of in zip(typed, types, strict=True)]
     result = sql(signature.template, *parts)
     if signature.raises:
         return ctx.or_fail(parts[0], result, name), result_type(signature, types)
     return result, result_type(signature, types)
+
+
+def _as_double(part: exp.Expression, before: Type, of: Type) -> exp.Expression:
+    return sql("CAST({0} AS DOUBLE)", part) if before == "unknown" and of == "double" else part
 
 
 def _unified(ctx: Context, node: exp.Expression) -> Typed:
@@ -210,18 +243,41 @@ def _nullif(ctx: Context, node: exp.Expression) -> Typed:
     return sql("nullif({0}, {1})", left, right), of
 
 
+_AS_TEXT = {
+    **dict.fromkeys(("varchar", "unknown", *INTEGERS, "date"), "{0}"),
+    "boolean": "CASE WHEN {0} THEN 't' WHEN NOT {0} THEN 'f' END",
+    "double": "rw_double_text({0})",
+    "timestamp": "rw_timestamp_text({0})",
+    "timestamptz": "rw_timestamptz_text({0})",
+}
+
+
 def _concat(ctx: Context, node: exp.Expression) -> Typed:
-    typed = [ctx(argument) for argument in node.expressions]
-    if any(of not in ("varchar", "unknown", "int", "bigint", "smallint") for _, of in typed):
-        raise ctx.unsupported(node, "concat of other types than text and whole numbers", "cast to varchar")
-    return call("concat", *(part for part, _ in typed)), "varchar"
+    """concat and concat_ws: NULLs are left out, but a NULL separator is NULL."""
+    parts = []
+    for argument in node.expressions:
+        part, of = ctx(argument)
+        template = _AS_TEXT.get(str(of))
+        if template is None:
+            raise ctx.unsupported(node, f"{node.this} of {of}", "cast to varchar")
+        parts.append(sql(template, part))
+    return call(str(node.this).lower(), *parts), "varchar"
+
+
+def _timezone(ctx: Context, node: exp.Expression) -> Typed:
+    zone, value = node.expressions
+    return ctx(exp.AtTimeZone(this=value, zone=zone))
+
+
+def _by_pattern(ctx: Context, node: exp.Expression) -> Typed:
+    return parsed(ctx, node) or _by_table(ctx, node, str(node.this).lower(), node.expressions)
 
 
 def _convert_from(ctx: Context, node: exp.Expression) -> Typed:
     data, encoding = node.expressions
     if ctx.constant(encoding, "an encoding").upper() not in ("UTF8", "UTF-8"):
         raise ctx.unsupported(node, f"the encoding {encoding.name}")
-    return ctx.guarded(call("decode", ctx.sql(data))), "varchar"
+    return ctx.guarded(call("decode", bytes_of(ctx, data))), "varchar"
 
 
 def _convert_to(ctx: Context, node: exp.Expression) -> Typed:
@@ -240,7 +296,7 @@ def _encode(ctx: Context, node: exp.Expression) -> Typed:
     template = _ENCODE.get(ctx.constant(kind, "an encoding"))
     if template is None:
         raise ctx.unsupported(node, f"encode to {kind.name}")
-    return sql(template, ctx.sql(data)), "varchar"
+    return sql(template, bytes_of(ctx, data)), "varchar"
 
 
 def _decode(ctx: Context, node: exp.Expression) -> Typed:
@@ -252,17 +308,42 @@ def _decode(ctx: Context, node: exp.Expression) -> Typed:
     return ctx.or_fail(text, sql(template, text), "decode"), "bytea"
 
 
+def _row(ctx: Context, node: exp.Expression) -> Typed:
+    typed = [ctx(argument) for argument in node.expressions]
+    names = [f"f{index + 1}" for index in range(len(typed))]
+    kinds = ["varchar" if of == "unknown" else of for _, of in typed]
+    if None in kinds:
+        raise ctx.unsupported(node, "row of values whose types are not known", "cast them")
+    cells = ", ".join(f"{name} := {{{index}}}" for index, name in enumerate(names))
+    of = ",".join(f"{name}:{kind}" for name, kind in zip(names, kinds, strict=True))
+    return sql(f"struct_pack({cells})", *(part for part, _ in typed)), f"struct<{of}>"
+
+
 def _now(ctx: Context, node: exp.Expression) -> Typed:
     if ctx.in_view:
-        raise ctx.unsupported(node, "now() in a view", "its answer depends on when it is asked")
+        raise ctx.unsupported(
+            node, "now() in a view", "filter by NOW() where the view is read, or bound it by its events"
+        )
     return sql("now()"), "timestamptz"
+
+
+def _proctime(ctx: Context, node: exp.Expression) -> Typed:
+    raise ctx.unsupported(node, "PROCTIME()", "take the event's time: what depends on arrival cannot be replayed")
+
+
+def clock(ctx: Context, node: exp.Expression) -> Typed:
+    """CURRENT_TIMESTAMP and the like, which RisingWave's views do not know either."""
+    raise ctx.unsupported(node, node.sql(), "write NOW(), and only where a view is read")
 
 
 _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     **dict.fromkeys(("coalesce", "greatest", "least"), _unified),
     "mod": lambda ctx, node: ctx(exp.Mod(this=node.expressions[0], expression=node.expressions[1])),
     "nullif": _nullif,
-    "concat": _concat,
+    **dict.fromkeys(("concat", "concat_ws"), _concat),
+    "to_char": formatted,
+    **dict.fromkeys(("to_date", "to_timestamp"), _by_pattern),
+    "timezone": _timezone,
     "convert_from": _convert_from,
     "convert_to": _convert_to,
     "encode": _encode,
@@ -271,6 +352,8 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "regexp_match": regexp_match,
     "regexp_replace": regexp_replace,
     "now": _now,
+    "proctime": _proctime,
+    "row": _row,
     "jsonb_typeof": _typeof,
 }
 

@@ -57,7 +57,12 @@ class _Parser(RisingWaveParser):
 class Grammar(RisingWave):
     """The dialect that is read."""
 
+    INDEX_OFFSET = 0  # a subscript stays what it is
+
     Parser = _Parser
+
+
+_GRAMMAR = Grammar()
 
 
 def parse_one(sql: str, *, file: str | None, first_line: int) -> exp.Expression:
@@ -83,12 +88,12 @@ def parse_one(sql: str, *, file: str | None, first_line: int) -> exp.Expression:
 def _parse(sql: str) -> list[Any]:
     """The statements. A comment inside GROUP BY hides it from sqlglot: then they are read without comments."""
     try:
-        return [tree for tree in Grammar().parse(sql) if tree is not None]
+        return [tree for tree in _GRAMMAR.parse(sql) if tree is not None]
     except ParseError:
         bare = without_comments(sql)
         if bare == sql:
             raise
-        return [tree for tree in Grammar().parse(bare) if tree is not None]
+        return [tree for tree in _GRAMMAR.parse(bare) if tree is not None]
 
 
 def _reason(detail: Any) -> str:
@@ -99,9 +104,19 @@ def _reason(detail: Any) -> str:
 
 def fold_identifiers(tree: exp.Expression) -> None:
     """Lower-cases what is not quoted, as RisingWave does."""
-    for identifier in tree.find_all(exp.Identifier):
-        if not identifier.args.get("quoted"):
-            identifier.set("this", identifier.name.lower())
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, exp.Identifier):
+            name = node.args["this"]
+            if not node.args.get("quoted") and name != name.lower():
+                node.set("this", name.lower())
+            continue
+        for value in node.args.values():
+            if isinstance(value, exp.Expression):
+                stack.append(value)
+            elif isinstance(value, list):
+                stack += [each for each in value if isinstance(each, exp.Expression)]
 
 
 def line_of(node: exp.Expression, first_line: int) -> int:

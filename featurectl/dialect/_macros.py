@@ -6,6 +6,8 @@ RisingWave refuses; outside a view `rw_checked` makes that an error.
 
 from __future__ import annotations
 
+from featurectl.dialect._trigonometry import TRIGONOMETRY
+
 __all__ = ["MACROS"]
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -107,16 +109,34 @@ _DEFINITIONS = {
     "rw_piece_text(p)": "rw_text_of(CAST(p AS VARCHAR))",
     "rw_element(j, i)": "json_extract(j, CASE WHEN i < 0 THEN '$[#' || i || ']' ELSE '$[' || i || ']' END)",
     "rw_element_text(j, i)": ("list_transform([CAST(rw_element(j, i) AS VARCHAR)], lambda rw_t: rw_text_of(rw_t))[1]"),
-    "rw_substr_from(t, start)": "substr(t, greatest(start, 1))",
+    "rw_substr_from(t, start)": "CASE WHEN start IS NOT NULL THEN substr(t, greatest(start, 1)) END",
     "rw_substr(t, start, length)": (
-        "CASE WHEN length >= 0 THEN substr(t, greatest(start, 1), greatest(length + least(start - 1, 0), 0)) END"
+        "CASE WHEN length >= 0 AND start IS NOT NULL "
+        "THEN substr(t, greatest(start, 1), greatest(length + least(CAST(start AS BIGINT) - 1, 0), 0)) END"
     ),
     "rw_split_part(t, delimiter, n)": (
         "CASE WHEN n = 0 THEN NULL WHEN delimiter <> '' OR t = '' THEN split_part(t, delimiter, n) "
         "WHEN n IN (1, -1) THEN t ELSE '' END"
     ),
+    "rw_left(t, n)": "CASE WHEN n >= 0 THEN substr(t, 1, n) ELSE substr(t, 1, greatest(length(t) + n, 0)) END",
+    "rw_right(t, n)": ("CASE WHEN n >= 0 THEN substr(t, greatest(length(t) - n + 1, 1)) ELSE substr(t, 1 - n) END"),
     "rw_lower(t)": "translate(t, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')",
     "rw_upper(t)": "translate(t, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ')",
+    "rw_json_of_double(x)": (
+        "CASE WHEN isnan(x) THEN to_json('NaN') WHEN isinf(x) THEN to_json(CASE WHEN x > 0 THEN 'Infinity' "
+        "ELSE '-Infinity' END) ELSE to_json(x) END"
+    ),
+    # the shortest digits on both engines; DuckDB adds .0 and knows no 0.00001
+    "rw_double_text(x)": (
+        "CASE WHEN isnan(x) THEN 'NaN' WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END "
+        "WHEN abs(x) >= 0.00001 AND abs(x) < 0.0001 THEN CASE WHEN x < 0 THEN '-' ELSE '' END || '0.0000' || "
+        "replace(split_part(CAST(abs(x) AS VARCHAR), 'e', 1), '.', '') "
+        "ELSE regexp_replace(CAST(x AS VARCHAR), '\\.0$', '') END"
+    ),
+    "rw_initcap(t)": (
+        "array_to_string(list_transform(regexp_extract_all(t, '[^ \t\r\n]+|[ \t\r\n]+'), "
+        "lambda w: rw_upper(substr(w, 1, 1)) || rw_lower(substr(w, 2))), '')"
+    ),
     "rw_exp(x)": "CASE WHEN isinf(x) OR (exp(x) <> 0 AND NOT isinf(exp(x))) THEN exp(x) END",
     "rw_power(x, y)": (
         "CASE WHEN NOT (x = 0 AND y < 0) AND NOT (x < 0 AND y <> floor(y)) AND (isinf(x) OR isinf(y) OR x = 0 "
@@ -128,5 +148,7 @@ _DEFINITIONS = {
     ),
     "rw_base64(b)": "regexp_replace(to_base64(b), '(.{76})', '\\1' || chr(10), 'g')",
 }
+
+_DEFINITIONS |= TRIGONOMETRY
 
 MACROS: tuple[str, ...] = tuple(f"CREATE OR REPLACE MACRO {head} AS {body}" for head, body in _DEFINITIONS.items())

@@ -15,6 +15,8 @@ def output_name(item: exp.Expression) -> str:
         return str(item.this).lower()
     if isinstance(item, exp.Window | exp.Filter | exp.Cast | exp.Paren):
         return output_name(item.this)
+    if isinstance(item, exp.Dot):
+        return str(item.expression.name)
     if isinstance(item, exp.Extract | exp.Case):
         return type(item).key
     return "?column?"

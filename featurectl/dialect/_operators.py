@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from featurectl.dialect._output import quoted, sql
+from featurectl.dialect._arrays import joined
+from featurectl.dialect._output import Sql, quoted, sql
 from featurectl.dialect._regexp import translate_pattern
 from featurectl.dialect._regexp_functions import matches
 from featurectl.dialect._times import as_instant, as_utc
@@ -20,6 +21,9 @@ __all__ = ["OPERATORS"]
 
 
 def _logic(ctx: Context, node: exp.Expression) -> Typed:
+    if isinstance(node, exp.And | exp.Or) and _ends_in_distinct(node.this):
+        # RisingWave reads `a IS DISTINCT FROM b AND c` as `a IS DISTINCT FROM (b AND c)`
+        raise ctx.wrong(node, "IS [NOT] DISTINCT FROM before AND or OR", "put it into parentheses")
     for name in ("this", "expression"):
         if name in node.args:
             node.set(name, ctx.sql(node.args[name]))
@@ -31,13 +35,47 @@ def _logic(ctx: Context, node: exp.Expression) -> Typed:
     return node, "boolean"
 
 
+_OPPOSITE: dict[Any, Any] = {
+    exp.EQ: exp.NEQ,
+    exp.NEQ: exp.EQ,
+    exp.LT: exp.GTE,
+    exp.LTE: exp.GT,
+    exp.GT: exp.LTE,
+    exp.GTE: exp.LT,
+}
+
+
+def _quantified(ctx: Context, node: exp.Expression) -> Typed | None:
+    """`x = SOME(array)` and `x = ALL(array)`, as ANY."""
+    right = node.expression
+    name = str(right.this).lower() if isinstance(right, exp.Anonymous) else ""
+    opposite = _OPPOSITE.get(type(node))
+    if name not in ("all", "some") or len(right.expressions) != 1 or opposite is None:
+        return None
+    anyone = exp.Any(this=exp.Paren(this=right.expressions[0]))
+    if name == "some":
+        return ctx(type(node)(this=node.this, expression=anyone))
+    return sql("(NOT {0})", ctx.sql(opposite(this=node.this, expression=anyone))), "boolean"
+
+
 def _comparison(ctx: Context, node: exp.Expression) -> Typed:
+    quantified = _quantified(ctx, node)
+    if quantified is not None:
+        return quantified
     left, right = ctx(node.this), ctx(node.expression)
     _comparable(ctx, node, left[1], right[1])
     common = unify((left[1], right[1]))
     node.set("this", _widened(left, common))
     node.set("expression", _widened(right, common))
+    if isinstance(node.expression, Sql) and node.expression.this == "ANY({0})":  # of a NULL array: NULL
+        return sql("CASE WHEN {1} IS NOT NULL THEN {0} END", node, node.expression.expressions[0].copy()), "boolean"
     return node, "boolean"
+
+
+def _ends_in_distinct(node: exp.Expression) -> bool:
+    while isinstance(node, exp.And | exp.Or | exp.Not):
+        node = node.args.get("expression") or node.this
+    return isinstance(node, exp.NullSafeEQ | exp.NullSafeNEQ)
 
 
 def _comparable(ctx: Context, node: exp.Expression, *types: Type) -> None:
@@ -86,6 +124,8 @@ def _between(ctx: Context, node: exp.Expression) -> Typed:
 
 def _like(ctx: Context, node: exp.Expression) -> Typed:
     text, pattern = ctx.sql(node.this), node.expression
+    if isinstance(pattern, exp.Any | exp.All):
+        raise ctx.unsupported(node, "LIKE with ANY or ALL")
     operator = ("NOT " if node.args.get("negate") else "") + type(node).key.upper()
     if isinstance(pattern, exp.Literal) and "\\" not in pattern.this:
         return sql(f"({{0}} {operator} {{1}})", text, pattern), "boolean"
@@ -103,6 +143,8 @@ def _matches(ctx: Context, node: exp.Expression) -> Typed:
 
 def _concat(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
+    if any(str(of).endswith("[]") for _, of in (left, right)):
+        return joined(ctx, node, left, right)
     types = {of for _, of in (left, right) if of != "unknown"}
     if types - {"varchar"}:
         raise ctx.unsupported(node, "|| of operands that are not known to be text", "cast to varchar")
@@ -179,7 +221,7 @@ def _product(ctx: Context, node: exp.Expression) -> Typed:
     if "interval" in types:
         return _checked(ctx, sql("({0} * {1})", left[0], right[0]), "interval")
     of = unify(types)
-    if of is not None and of not in NUMBERS:
+    if of not in (None, *NUMBERS) or (of is None and None not in types):
         raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the operands")
     return _checked(ctx, sql("({0} * {1})", _widened(left, of), _widened(right, of)), of)
 

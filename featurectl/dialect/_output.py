@@ -60,6 +60,9 @@ class _Output(DuckDB):
     Generator = _Generator
 
 
+_OUTPUT = _Output()
+
+
 def to_duckdb(tree: exp.Expression) -> str:
     """Prints a translated tree."""
-    return _Output().generate(tree, pretty=True, comments=False, normalize_functions=False, copy=False)
+    return _OUTPUT.generate(tree, pretty=True, comments=False, normalize_functions=False, copy=False)

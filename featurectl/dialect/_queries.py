@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._casts import cast_to
 from featurectl.dialect._context import Scope
 from featurectl.dialect._hop import hop_as_frame
 from featurectl.dialect._json import share_documents
@@ -13,9 +14,10 @@ from featurectl.dialect._latest import mark_latest, pick_latest
 from featurectl.dialect._naming import output_name
 from featurectl.dialect._relations import Found, conditions, from_items
 from featurectl.dialect._types import unify
+from featurectl.dialect._windows import name_windows
 
 if TYPE_CHECKING:
-    from featurectl.dialect._context import Columns, Context
+    from featurectl.dialect._context import Columns, Context, Typed
     from featurectl.dialect._types import Type
 
 __all__ = ["query"]
@@ -23,7 +25,7 @@ __all__ = ["query"]
 Result = tuple[exp.Expression, "Columns | None"]
 
 _TAIL = frozenset({"with_", "distinct", "order", "limit", "offset"})
-_SELECT = _TAIL | {"expressions", "from_", "joins", "where", "group", "having"}
+_SELECT = _TAIL | {"expressions", "from_", "joins", "where", "group", "having", "windows"}
 _SET = _TAIL | {"this", "expression", "side", "kind"}
 
 
@@ -48,13 +50,15 @@ def _with(ctx: Context, node: exp.Expression) -> Context:
     if clause is None:
         return ctx
     ctx.check(clause, frozenset({"expressions"}))
+    if len({cte.alias for cte in clause.expressions}) < len(clause.expressions):
+        raise ctx.unsupported(node, "two CTEs of one name")
     for cte in clause.expressions:
         ctx.check(cte, frozenset({"this", "alias"}))
         inner, columns = query(ctx, cte.this)
         cte.set("this", inner)
         names = [column.name for column in cte.args["alias"].args.get("columns") or []]
         if names and columns is not None:
-            columns = dict(zip(names, columns.values(), strict=False))
+            columns = dict(zip([*names, *list(columns)[len(names) :]], columns.values(), strict=False))
         ctx = ctx.with_cte(cte.alias, columns)
     return ctx
 
@@ -64,13 +68,17 @@ def _select(ctx: Context, node: exp.Expression) -> Result:
     if not node.expressions:
         raise ctx.wrong(node, "SELECT without a column")
     ctx = _with(ctx, node)
+    name_windows(ctx, node)
     mark_latest(node)
     windows = hop_as_frame(ctx, node)
     ctx = ctx.within(Scope({"rw_hops": windows}, ctx.scope) if windows else _sources(ctx, node))
     pick_latest(ctx, node)
-    share_documents(node, ctx.scope)
+    if ctx.has_arrows:
+        share_documents(node, ctx.scope)
     _conditions(ctx, node)
     columns = _projections(ctx, node)
+    if node.args.get("distinct") is not None:
+        _no_intervals(ctx, node, "DISTINCT", list((columns or {}).values()))
     _order(ctx, node)
     _limits(ctx, node)
     return node, columns
@@ -93,10 +101,18 @@ def _conditions(ctx: Context, node: exp.Expression) -> None:
     group = node.args.get("group")
     if group is not None:
         ctx.check(group, frozenset({"expressions"}))
-        group.set("expressions", [ctx.sql(key) for key in group.expressions])
+        keys = [ctx(key) for key in group.expressions]
+        _no_intervals(ctx, node, "GROUP BY", [of for _, of in keys])
+        group.set("expressions", [key for key, _ in keys])
     distinct = node.args.get("distinct")
     if distinct is not None and distinct.args.get("on") is not None:
         distinct.set("on", ctx.sql(distinct.args["on"]))
+
+
+def _no_intervals(ctx: Context, node: exp.Expression, what: str, types: list[Type]) -> None:
+    """'1 day' and '24 hours' are equal on both engines; which of them a group shows is not defined."""
+    if "interval" in types:
+        raise ctx.unsupported(node, f"{what} over intervals", "compare extract(epoch FROM …) instead")
 
 
 def _projections(ctx: Context, node: exp.Expression) -> Columns | None:
@@ -107,7 +123,8 @@ def _projections(ctx: Context, node: exp.Expression) -> Columns | None:
         part, added = _projection(ctx, node, item)
         projected.append(part)
         known = known and added is not None
-        columns.update(added or {})
+        for name, of in (added or {}).items():  # a name that occurs twice still takes its place
+            columns[name if name not in columns else f"{name} ({len(columns)})"] = of
     node.set("expressions", projected)
     return columns if known else None
 
@@ -148,24 +165,47 @@ def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
 
 
 def _merged(ctx: Context, select: exp.Expression, item: exp.Expression) -> None:
-    """`*` over USING and NATURAL: both engines give the columns of the left side, then what the right has beside."""
-    for part in select.args.get("joins") or []:
-        if (part.args.get("using") or part.args.get("method")) and str(part.args.get("side") or "") not in ("", "LEFT"):
-            raise ctx.unsupported(item, "SELECT * over an outer join with USING", "name the columns")
+    """`*` over USING and NATURAL: RisingWave gives the merged columns first, DuckDB the left side as it is."""
+    joins = select.args.get("joins") or []
+    merging = [part for part in joins if part.args.get("using") or part.args.get("method") == "NATURAL"]
+    if not merging:
+        return
+    left, *others = ctx.scope.sources.values()
+    if (
+        len(joins) > 1
+        or left is None
+        or others[0] is None
+        or str(merging[0].args.get("side") or "") not in ("", "LEFT")
+    ):
+        raise ctx.unsupported(item, "SELECT * over this join with USING or NATURAL", "name the columns")
+    using = [column.name for column in merging[0].args.get("using") or []]
+    common = using or [name for name in left if name in others[0]]
+    if list(left)[: len(common)] != common:
+        raise ctx.unsupported(item, "SELECT * over a join with USING that reorders columns", "name the columns")
 
 
 def _order(ctx: Context, node: exp.Expression) -> None:
     order = node.args.get("order")
     for term in order.expressions if order is not None else []:
         ctx.check(term, frozenset({"this", "desc", "nulls_first"}))
+        if isinstance(term.this, exp.Literal) and term.this.is_string:
+            raise ctx.unsupported(term, "ORDER BY a constant")
         term.set("this", ctx.sql(term.this))
 
 
 def _limits(ctx: Context, node: exp.Expression) -> None:
     for name in ("limit", "offset"):
         part = node.args.get(name)
-        if part is not None and not isinstance(part.expression, exp.Literal):
-            raise ctx.unsupported(node, f"{name.upper()} that is not a number")
+        if part is None or isinstance(part.args.get("expression"), exp.Literal):
+            continue
+        count = part.args.get("expression")
+        if isinstance(count, exp.Null) or (isinstance(count, exp.Var) and count.name.upper() == "ALL"):
+            node.set(name, None)
+            continue
+        if isinstance(count, exp.Literal) and count.this.isdigit():
+            part.set("expression", exp.Literal.number(count.this))
+            continue
+        raise ctx.unsupported(node, f"{name.upper()} that is not a number")
 
 
 def _set_operation(ctx: Context, node: exp.Expression) -> Result:
@@ -183,6 +223,8 @@ def _set_operation(ctx: Context, node: exp.Expression) -> Result:
         return node, None
     if len(columns) != len(others):
         raise ctx.wrong(node, "both sides of a UNION need the same number of columns")
+    if node.args.get("distinct"):
+        _no_intervals(ctx, node, type(node).key.upper(), [*columns.values(), *others.values()])
     pairs = zip(columns.items(), others.values(), strict=True)
     return node, {name: _common(ctx, node, name, of, other) for (name, of), other in pairs}
 
@@ -196,9 +238,19 @@ def _common(ctx: Context, node: exp.Expression, name: str, of: Type, other: Type
 
 def _values(ctx: Context, node: exp.Expression) -> Result:
     ctx.check(node, frozenset({"expressions", "alias"}))
-    rows = []
-    for row in node.expressions:
-        typed = [ctx(cell) for cell in row.expressions]
-        row.set("expressions", [cell for cell, _ in typed])
-        rows.append([of for _, of in typed])
-    return node, {f"column{index + 1}": unify(column) for index, column in enumerate(zip(*rows, strict=True))}
+    rows = [[ctx(cell) for cell in row.expressions] for row in node.expressions]
+    if len({len(row) for row in rows}) > 1:
+        raise ctx.wrong(node, "the rows of VALUES differ in length")
+    types = [unify(of for _, of in column) for column in zip(*rows, strict=True)]
+    for row, typed in zip(node.expressions, rows, strict=True):
+        pairs = zip(row.expressions, typed, types, strict=True)
+        row.set("expressions", [_cell(ctx, given, cell, to) for given, cell, to in pairs])
+    return node, {f"column_{index}": of for index, of in enumerate(types)}
+
+
+def _cell(ctx: Context, given: exp.Expression, typed: Typed, to: Type) -> exp.Expression:
+    """A literal in VALUES beside others of a type is of that type."""
+    value, of = typed
+    if of != "unknown" or to in (None, "unknown", "varchar") or isinstance(given, exp.Null):
+        return value
+    return cast_to(ctx, value, of, str(to))

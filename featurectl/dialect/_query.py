@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from featurectl.errors import ProjectError
+from featurectl.errors import ProjectError, UnsupportedOnEngine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +32,9 @@ __all__ = [
 ]
 
 
+_EMIT = re.compile(r"(EMIT\s+ON\s+WINDOW\s+CLOSE)[\s;]*$", re.I)
+
+
 @dataclass(frozen=True)
 class Query:
     """One parsed query in RisingWave's dialect.
@@ -37,20 +42,37 @@ class Query:
     Attributes:
         text: The author's text.
         tree: The parsed tree; for analysis only, what goes to RisingWave is the text.
-        references: The relations that it reads, in order of appearance, CTEs left out.
-        fingerprint: A hash of what it means; format, comments and aliases of tables do not change it.
-        columns: The names of its output columns; None where they depend on a `*`.
         file: Where the text comes from.
         first_line: The line in the file on which the text begins.
+        meant: The tree as the author wrote it, if `tree` is not that.
     """
 
     text: str
     tree: exp.Expression = field(repr=False, compare=False)
-    references: tuple[str, ...]
-    fingerprint: str
-    columns: tuple[str, ...] | None
     file: str | None = None
     first_line: int = 1
+    meant: exp.Expression | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        """The relations that it reads, in order of appearance, CTEs left out."""
+        from featurectl.dialect._meaning import references_of
+
+        return references_of(self.meant or self.tree)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...] | None:
+        """The names of its output columns; None where they depend on a `*`."""
+        from featurectl.dialect._meaning import columns_of
+
+        return columns_of(self.meant or self.tree)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of what it means; format, comments and aliases of tables do not change it."""
+        from featurectl.dialect._meaning import fingerprint_of
+
+        return fingerprint_of(self.meant or self.tree)
 
 
 @dataclass(frozen=True)
@@ -76,16 +98,18 @@ def parse_query(sql: str, *, file: str | None = None, first_line: int = 1) -> Qu
     from sqlglot import exp
 
     from featurectl.dialect._grammar import fold_identifiers, parse_one
-    from featurectl.dialect._meaning import columns_of, fingerprint_of, references_of
 
+    closing = _EMIT.search(sql)
+    if closing:
+        line = first_line + sql.count("\n", 0, closing.start(1))
+        hint = "leave it out: a view answers with what is known now, and a late event revises its window"
+        raise UnsupportedOnEngine("EMIT ON WINDOW CLOSE", file=file, line=line, hint=hint)
     tree = parse_one(sql, file=file, first_line=first_line)
     if not isinstance(tree, exp.Query | exp.Values):
         what = tree.name if isinstance(tree, exp.Command) else type(tree).key
         raise ProjectError(f"a query expected, not {what.upper()}", file=file, line=first_line)
     fold_identifiers(tree)
-    return Query(
-        sql, tree, references_of(tree), fingerprint_of(tree), columns_of(tree), file=file, first_line=first_line
-    )
+    return Query(sql, tree, file=file, first_line=first_line)
 
 
 def translate_query(
@@ -155,7 +179,7 @@ def reading(query: Query, relations: Mapping[str, str]) -> Query:
     """The query reading `relations[name]` wherever it reads `name`; inside, each keeps the name it had."""
     from featurectl.dialect._meaning import rebound
 
-    return replace(query, tree=rebound(query.tree, relations))
+    return replace(query, tree=rebound(query.tree, relations), meant=query.meant or query.tree)
 
 
 def parse_ddl(sql: str, *, file: str | None = None, first_line: int = 1) -> tuple[Statement, ...]:

@@ -89,6 +89,9 @@ def relation(ctx: Context, node: exp.Expression) -> Source:
         return rows
     if not isinstance(node, exp.Table):
         raise ctx.unsupported(node, f"{type(node).key.upper()} in FROM")
+    if node.args.get("version") is not None:
+        hint = "join as of the event's time: ASOF JOIN … AND a.ts >= b.ts"
+        raise ctx.unsupported(node, "FOR SYSTEM_TIME AS OF PROCTIME(), a join by processing time", hint)
     ctx.check(node, frozenset({"this", "db", "alias"}))
     window = window_call(ctx, node)
     if window is not None:
@@ -96,6 +99,8 @@ def relation(ctx: Context, node: exp.Expression) -> Source:
     if not isinstance(node.this, exp.Identifier):
         raise ctx.unsupported(node, f"{node.this.name or type(node.this).key} in FROM")
     columns = columns_of(ctx, node.text("db"), node.name)
+    if columns is None and node.text("db") == "public":
+        raise ctx.unsupported(node, "the schema public in a relation's name", "leave it out")
     if columns is None and _CATALOG.match(node.text("db") or node.name):
         raise ctx.unsupported(node, f"the catalog relation {node.text('db') or node.name}")
     return node, node.alias_or_name, _renamed(ctx, node, columns)
@@ -117,6 +122,8 @@ def _renamed(ctx: Context, node: exp.Expression, columns: Columns | None) -> Col
     if columns is None:
         return None
     types = list(columns.values())
+    if len(names) > len(types):
+        raise ctx.wrong(node, "more column names than columns")
     return dict(zip([*names, *list(columns)[len(names) :]], types, strict=True))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._casts import interval_parts
 from featurectl.dialect._output import sql
 from featurectl.dialect._types import INTEGERS, TEMPORAL, duckdb_type, unify
 
@@ -14,14 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["ROWS", "from_function", "rows_of"]
 
+_SERIES = ("generate_series", "range")
 ROWS = ("generate_series", "range", "unnest", "generate_subscripts", "regexp_matches", "jsonb_array_elements")
 
 
 def rows_of(ctx: Context, name: str, node: exp.Expression, arguments: list[exp.Expression]) -> Typed:
     """The list whose elements are the rows, and the type of an element."""
+    in_one_direction = len(arguments) < 3 or _is_one_way(ctx, arguments[2])
     typed = [ctx(argument) for argument in arguments]
     types = [of for _, of in typed]
     parts = [part for part, _ in typed]
+    if not in_one_direction and "interval" in types[2:]:
+        raise ctx.unsupported(node, f"{name} with a step that is no literal in one direction")
     if name == "unnest" and len(typed) == 1:
         of = types[0]
         if of is not None and not of.endswith("[]"):
@@ -31,6 +36,15 @@ def rows_of(ctx: Context, name: str, node: exp.Expression, arguments: list[exp.E
     if name in ("generate_series", "range") and len(typed) in (2, 3):
         return _series(ctx, name, node, parts, types)
     raise ctx.unsupported(node, f"{name}({', '.join(str(of or '?') for of in types)})")
+
+
+def _is_one_way(ctx: Context, node: exp.Expression) -> bool:
+    """Whether a step is an interval literal of which no part goes back while another goes on."""
+    if not isinstance(node, exp.Interval | exp.Cast) or not isinstance(node.this, exp.Literal):
+        return False
+    literal = node if isinstance(node, exp.Interval) else exp.Interval(this=node.this)
+    counts = interval_parts(ctx, literal).values() if node.this.is_string else []
+    return not (min(counts, default=0) < 0 < max(counts, default=0))
 
 
 def _series(
@@ -60,13 +74,20 @@ def from_function(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, s
         return None
     if name not in ROWS:
         return None
+    steady = not any(part.find(exp.Column) for part in arguments)
     rows, of = rows_of(ctx, name, node, list(arguments))
     alias = node.args.get("alias")
     given = [column.name for column in alias.args.get("columns") or []] if alias else []
     if isinstance(ordinality, exp.Identifier) and given:
         given.append(ordinality.name)  # the parser takes the last name for that of the ordinality
     table = alias.name if alias and alias.name else name
-    columns: dict[str, str | None] = {given[0] if given else name: of}
+    columns: dict[str, str | None] = {given[0] if given else table: of}
+    if steady and not ordinality and name in _SERIES and of in INTEGERS:
+        call = rows.expressions  # as a table it takes no memory
+        places = ", ".join(f"CAST({{{index}}} AS BIGINT)" for index in range(len(call)))
+        column = _quoted(next(iter(columns)))
+        series = f"SELECT CAST({column} AS {duckdb_type(str(of))}) AS {column} FROM {name}({places}) AS rw_s({column})"
+        return sql(f"({series}) AS {_quoted(table)}", *call), table, columns
     body = f"unnest({{0}}) AS {_quoted(next(iter(columns)))}"
     if ordinality:
         number = given[1] if len(given) > 1 else "ordinality"

@@ -76,6 +76,9 @@ def create_relation(cursor: Cursor, context: Callable[[int], Context]) -> Create
         raise cursor.unsupported(f"{cursor.peek()} in CREATE {'SOURCE' if is_source else 'TABLE'}")
     if is_source or "connector" in options:
         return _source(cursor, name, found, options, shape, encode, not is_source)
+    other = sorted(set(options) - {"appendonly"})
+    if other:
+        raise cursor.unsupported(f"the option {other[0]} of a table")
     if found.include:
         raise cursor.unsupported("INCLUDE without a connector")
     return _table(cursor, context, name, found, exists)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from featurectl.dialect._output import call, sql
+from featurectl.dialect._output import call, quoted, sql
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -33,9 +33,14 @@ def date_trunc(ctx: Context, node: exp.Expression) -> Typed:
     """date_trunc('hour', x[, 'UTC'])."""
     field, value, *zone = node.expressions
     name = ctx.constant(field, "a date_trunc field").lower()
-    if name not in _TRUNCATIONS or (zone and zone[0].name.upper() != "UTC"):
+    if name not in _TRUNCATIONS:
         raise ctx.unsupported(node, f"date_trunc({name!r}, …)")
     inner, of = ctx(value)
+    if zone and zone[0].name.upper() != "UTC":
+        at = quoted(ctx.constant(zone[0], "a time zone"))
+        if of != "timestamptz":
+            raise ctx.unsupported(node, f"date_trunc of {of} in a time zone")
+        return sql(f"(date_trunc('{name}', {{0}} AT TIME ZONE {at}) AT TIME ZONE {at})", inner), of
     if of not in (None, "timestamp", "timestamptz"):
         raise ctx.unsupported(node, f"date_trunc of {of}", "cast to timestamptz")
     return as_instant(sql(f"date_trunc('{name}', {{0}})", as_utc(inner, of)), of), of

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
 
 from featurectl.dialect._context import Context
 from featurectl.dialect._expressions import RULES
@@ -12,8 +14,6 @@ from featurectl.dialect._types import rw_type
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
-
-    from sqlglot import exp
 
     from featurectl.dialect._context import Columns
     from featurectl.dialect._query import Query
@@ -28,5 +28,21 @@ def translated(
 ) -> tuple[exp.Expression, Columns | None]:
     """A translated copy of the query's tree, and its output columns."""
     known = {relation: {column: rw_type(of) for column, of in columns.items()} for relation, columns in schema.items()}
-    ctx = Context(RULES, translate, known, in_view, query.file, query.first_line, keys=keys or {})
-    return translate(ctx, query.tree.copy())
+    arrows = not query.text or "->" in query.text
+    ctx = Context(RULES, translate, known, in_view, query.file, query.first_line, keys=keys or {}, has_arrows=arrows)
+    return translate(ctx, _copied(query.tree))
+
+
+def _copied(node: exp.Expression) -> exp.Expression:
+    """A copy with the places in the text and without comments: a third of the time of sqlglot's deep copy."""
+    args: dict[str, Any] = {}
+    for name, value in node.args.items():
+        if isinstance(value, list):
+            args[name] = [_copied(each) if isinstance(each, exp.Expression) else each for each in value]
+        else:
+            args[name] = _copied(value) if isinstance(value, exp.Expression) else value
+    copy = type(node)(**args)
+    meta = node._meta
+    if meta:
+        copy.meta.update(meta)
+    return copy

@@ -7,7 +7,7 @@ the type of its surroundings.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = [
     "TEMPORAL",
     "Type",
     "duckdb_type",
+    "fields_of",
     "is_kind",
     "rw_type",
     "unify",
@@ -95,23 +96,63 @@ KINDS = {
 }
 
 
-@cache
+@lru_cache(maxsize=4096)
 def rw_type(name: str) -> Type:
     """The canonical name of a type, whether spelled for RisingWave or as DuckDB describes it."""
-    text = re.sub(r"\s+", " ", name.strip().lower())
+    text = re.sub(r"\s+", " ", name.strip())
     if text.endswith("[]"):
         element = rw_type(text[:-2])
         return None if element is None else f"{element}[]"
-    return _NAMES.get(re.sub(r" ?\(.*?\)", "", text))
+    if re.match(r"struct ?[<(].*[>)]$", text, re.I):
+        return _struct(text)
+    found = _NAMES.get(re.sub(r" ?\(.*?\)", "", text.lower()))
+    return None if found == "timestamp" and re.search(r"\(\s*[7-9]\s*\)|_ns", text) else found
+
+
+def _struct(text: str) -> Type:
+    """`STRUCT<a INT, b VARCHAR>` and `STRUCT(a INTEGER, b VARCHAR)`."""
+    members = []
+    for part in _split(text[text.index("<" if "<" in text.split("(", maxsplit=1)[0] else "(") + 1 : -1]):
+        found = re.match(r'\s*("(?:[^"]|"")*"|\w+)\s+(.+)$', part, re.S)
+        of = rw_type(found[2]) if found else None
+        if found is None or of is None:
+            return None
+        field = found[1][1:-1].replace('""', '"') if found[1].startswith('"') else found[1].lower()
+        if not re.fullmatch(r"[\w ]+", field):
+            return None
+        members.append(f"{field}:{of}")
+    return f"struct<{','.join(members)}>"
+
+
+def _split(text: str) -> list[str]:
+    parts, depth, start = [], 0, 0
+    for index, char in enumerate(text):
+        depth += (char in "<(") - (char in ">)")
+        if char == "," and depth == 0:
+            parts.append(text[start:index])
+            start = index + 1
+    return [*parts, text[start:]]
+
+
+def fields_of(name: str) -> dict[str, str]:
+    """The fields of a struct type."""
+    pairs = (part.partition(":") for part in _split(name[len("struct<") : -1]))
+    return {field: of for field, _, of in pairs if field}
 
 
 def duckdb_type(name: str) -> str:
     """DuckDB's type for a canonical name."""
-    return f"{duckdb_type(name[:-2])}[]" if name.endswith("[]") else DUCKDB_TYPES[name]
+    if name.endswith("[]"):
+        return f"{duckdb_type(name[:-2])}[]"
+    if name.startswith("struct<"):
+        return "STRUCT(" + ", ".join(f'"{field}" {duckdb_type(of)}' for field, of in fields_of(name).items()) + ")"
+    return DUCKDB_TYPES[name]
 
 
 def is_kind(kind: str, of: Type) -> bool:
     """Whether an argument of this type fits; what is not known fits."""
+    if kind == "array":
+        return of is None or of == "unknown" or of.endswith("[]")
     allowed = KINDS[kind]
     return of is None or of == "unknown" or allowed is None or of in allowed
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
     from pathlib import Path
@@ -227,6 +227,17 @@ class State:
             raise UsageError(f"there is no environment {name!r}", hint=hint)
         return self.environments[name]
 
+    def seen_in(self, environment: str | None) -> State:
+        """The state with the public names of an environment; None: production's. Raises UsageError as above."""
+        return self if environment is None else replace(self, live=self.environment(environment).live)
+
+    def require_shown(self, names: Iterable[str], environment: str) -> None:
+        """Raise UsageError for a view that production shows and the environment does not."""
+        shown = self.environment(environment).live
+        missing = sorted(name for name in names if name in self.live and name not in shown)
+        if missing:
+            raise UsageError(f"{environment} has no view {missing[0]!r}", hint="production's is read without --env")
+
     def live_version(self, view: str) -> Version | None:
         """The version that the view's public name shows, if there is one."""
         return self.version(view, self.live[view]) if view in self.live else None
@@ -355,10 +366,13 @@ class Writer(Protocol):
         """Write down how what was begun has ended; nothing to do where it became a release."""
         ...
 
-    def preview(self, built: Sequence[Version], environment: Environment, seconds: float) -> None:
+    def preview(
+        self, built: Sequence[Version], environment: Environment, metadata: Mapping[str, FeatureView], seconds: float
+    ) -> None:
         """Record the built versions and show `environment.live` in the environment's schema.
 
-        Raises EngineError where that schema is somebody else's.
+        `metadata` are views of which a version that stands, and that only this environment shows, is described
+        otherwise. Raises EngineError where that schema is somebody else's.
         """
         ...
 

@@ -113,7 +113,7 @@ class Analyser:
     def _learn(self, texts: Sequence[str], found: Sequence[Any]) -> None:
         for text, raw in zip(texts, found, strict=True):
             if raw is not None:
-                self._cache.get(f"view\0{text}", lambda raw=raw: raw)
+                self._cache.put(f"view\0{text}", raw)
 
     def view(self, rendered: Rendered) -> ViewAnalysis:
         """Analyse a view's query. Raises ProjectError."""

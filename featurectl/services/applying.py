@@ -11,7 +11,8 @@ from featurectl.errors import BreakingChange, CheckFailed, ProjectError, TooDiff
 from featurectl.project.analysis import template_lines
 from featurectl.services.comparing import key_of, too_different
 from featurectl.services.effects import changed_columns
-from featurectl.services.planning import Build, Compare, CutOver, Migrate, Plan, build_plan
+from featurectl.services.planning import Build, Compare, CutOver, Migrate, Plan, Preview
+from featurectl.services.previewing import environment_of, plan_for
 from featurectl.services.recording import git_commit, recorded, who
 from featurectl.services.selecting import select_views
 
@@ -52,9 +53,9 @@ class ApplyResult:
     remarks: tuple[str, ...] = field(default=())
 
 
-def plan(project: Project, engine: Engine, select: Sequence[str] = ()) -> Plan:
-    """What `apply` would do. Reads only."""
-    return build_plan(project, engine.inspect(), select_views(project, select))
+def plan(project: Project, engine: Engine, select: Sequence[str] = (), environment: str | None = None) -> Plan:
+    """What `apply` would do, in production or in a preview environment. Reads only."""
+    return plan_for(project, engine.inspect(), select_views(project, select), environment)
 
 
 def apply(
@@ -63,10 +64,12 @@ def apply(
     select: Sequence[str] = (),
     progress: Callable[[str, int, int], None] | None = None,
     options: ApplyOptions | None = None,
+    environment: str | None = None,
 ) -> ApplyResult:
     """Bring the engine to what the project says; applying twice changes nothing.
 
-    `progress` is told each step's title, its number (from 1) and how many there are.
+    `progress` is told each step's title, its number (from 1) and how many there are. In a preview `environment` only
+    what stands nowhere yet is built, and no public name of production changes.
 
     Raises:
         EngineBusy: another process writes.
@@ -79,22 +82,25 @@ def apply(
     started = time.monotonic()
     chosen = options or ApplyOptions()
     with engine.write("apply", _WAIT_FOR_REFRESH) as writer:
-        todo = build_plan(project, writer.state(), select_views(project, select))
+        todo = plan_for(project, writer.state(), select_views(project, select), environment)
         if chosen.saved is not None:
             chosen.saved.check(todo, engine.name)
-        refuse_breaking(todo, chosen)
+        refuse_breaking(todo, chosen, environment)
         applying = _Applying(project, writer, todo, chosen, progress, started)
         if not todo.is_empty:
-            with recorded(writer, "apply", todo.id, who(), git_commit(project.root)) as under_way:
+            with recorded(writer, "apply", todo.id, who(), applying.git_commit, environment) as under_way:
                 for number, step in enumerate(todo.steps, 1):
                     under_way.step = step.title
                     applying.run(step, number)
     return applying.result()
 
 
-def refuse_breaking(todo: Plan, options: ApplyOptions) -> None:
-    """Raise BreakingChange, naming what goes and who reads it, unless that is allowed."""
-    if not todo.breaking or options.allow_breaking:
+def refuse_breaking(todo: Plan, options: ApplyOptions, environment: str | None = None) -> None:
+    """Raise BreakingChange, naming what goes and who reads it, unless that is allowed.
+
+    In a preview environment everything is: nobody reads it yet, and promoting asks.
+    """
+    if not todo.breaking or options.allow_breaking or environment is not None:
         return
     raise BreakingChange(
         f"breaking: {'; '.join(map(_broken, todo.breaking))}",
@@ -126,6 +132,8 @@ class _Applying:
         self._compared: list[VersionComparison] = []
         self._too_different: list[str] = []
         self._release: Release | None = None
+        self._is_preview = any(isinstance(step, Preview) for step in todo.steps)
+        self.git_commit = git_commit(project.root)
 
     def run(self, step: Step, number: int) -> None:
         """Do one step; `number` is its place in the plan, from 1."""
@@ -145,26 +153,36 @@ class _Applying:
             case Compare():
                 self._compare(step)
             case CutOver(live, metadata):
-                commit = git_commit(self._project.root)
-                seconds = time.monotonic() - self._started
-                built_now = list(self._built.values())
-                self._release = self._writer.cut_over(built_now, live, metadata, self._todo.id, who(), commit, seconds)
+                self._release = self._writer.cut_over(
+                    self._all_built, live, metadata, self._todo.id, who(), self.git_commit, self._seconds
+                )
+            case Preview(metadata=metadata):
+                shown = environment_of(step, self._todo.id, who(), self.git_commit)
+                self._writer.preview(self._all_built, shown, metadata, self._seconds)
 
     def result(self) -> ApplyResult:
         """What was done."""
         return ApplyResult(
             self._todo,
-            tuple(self._built.values()),
+            tuple(self._all_built),
             self._release,
-            time.monotonic() - self._started,
+            self._seconds,
             tuple(self._compared),
             tuple(self._too_different),
         )
 
+    @property
+    def _all_built(self) -> list[Version]:
+        return list(self._built.values())
+
+    @property
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
     def _compare(self, step: Compare) -> None:
         new = self._built.get(step.new.name, step.new)
         taken = [c for c in changed_columns(step.old.columns, new.columns) if c.change != "added"]
-        if taken and not self._options.allow_breaking:
+        if taken and not self._options.allow_breaking and not self._is_preview:
             # The plan infers types; what the engine made of the query is the truth.
             raise BreakingChange(
                 f"breaking: {step.view.name}: columns gone or retyped: {', '.join(map(str, taken))}",
@@ -176,11 +194,14 @@ class _Applying:
         self._too_different += [f"{found.new}: {sentence}" for sentence in beyond]
 
     def _stop_if_too_different(self) -> None:
-        """After the last comparison: all that is beyond its limits is said at once."""
-        if not self._too_different or self._options.accept_differences:
+        """After the last comparison: all that is beyond its limits is said at once.
+
+        A preview environment is where differences are looked at: they are said, and stop nothing.
+        """
+        if not self._too_different or self._options.accept_differences or self._is_preview:
             return
         if self._built:
-            self._writer.keep(list(self._built.values()))
+            self._writer.keep(self._all_built)
         pairs = {line.partition(":")[0] for line in self._too_different}
         found = next(c for c in self._compared if c.new in pairs)
         raise TooDifferent(

@@ -55,12 +55,16 @@ def _log(log: EventLog, settings: Settings, state: State | None) -> Iterator[Fin
         yield Finding("log", "ok", f"{len(topics)} topics")
         sources = {source.topic: source for source in (state.sources if state else ())}
         for topic in sorted({*settings.topics.values(), *sources}):
-            yield _topic(log, topic, sources.get(topic)) if topic in topics else _no_topic(topic)
+            found = _topic if topic in topics else _no_topic
+            yield found(log, topic, sources.get(topic))
     except FeaturectlError as error:
         yield Finding("log", "error", str(error), error.hint)
 
 
-def _no_topic(topic: str) -> Finding:
+def _no_topic(_: EventLog, topic: str, source: SourceState | None) -> Finding:
+    if source is not None and any(source.offsets.values()):
+        remedy = "restore it: a new topic of that name does not go on where it ended"
+        return Finding(f"topic {topic}", "error", f"is gone; {source.table} has {source.rows:,} events of it", remedy)
     return Finding(f"topic {topic}", "warning", "does not exist", "a producer's first event creates it")
 
 

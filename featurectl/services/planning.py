@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from featurectl.dialect import Difference
     from featurectl.project import FeatureView, Migration, Project
 
-__all__ = ["Build", "Change", "Compare", "CutOver", "Migrate", "Plan", "Step", "Untouched", "build_plan"]
+__all__ = ["Build", "Change", "Compare", "CutOver", "Migrate", "Plan", "Preview", "Step", "Untouched", "build_plan"]
 
 _FORMAT = 1
 
@@ -105,7 +105,25 @@ class CutOver:
         return "cut over"
 
 
-Step = Migrate | Build | Compare | CutOver
+@dataclass(frozen=True)
+class Preview:
+    """Show `live` in a preview environment; `metadata` are views described otherwise that only it shows.
+
+    `based_on` is production's release at that moment, 0 before the first.
+    """
+
+    environment: str
+    live: Mapping[str, int]
+    metadata: Mapping[str, FeatureView]
+    based_on: int
+
+    @property
+    def title(self) -> str:
+        """What a reader of the progress sees."""
+        return f"show in {self.environment}"
+
+
+Step = Migrate | Build | Compare | CutOver | Preview
 
 
 @dataclass(frozen=True)

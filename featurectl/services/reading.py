@@ -19,9 +19,9 @@ _NEWEST_ROWS = 10
 
 
 @contextmanager
-def query(engine: Engine, sql: str | None) -> Iterator[Result]:
-    """Run a read-only query; without SQL, the newest rows of `features_enriched`."""
-    with engine.query(sql or default_query(engine.inspect())) as result:
+def query(engine: Engine, sql: str | None, environment: str | None = None) -> Iterator[Result]:
+    """Run a read-only query; without SQL, the newest rows of `features_enriched`. Raises UsageError."""
+    with engine.query(sql or default_query(engine.inspect().seen_in(environment)), environment) as result:
         yield result
 
 
@@ -67,9 +67,9 @@ def _live(state: State) -> list[Version]:
     return [v for v in state.versions if state.live.get(v.view) == v.number]
 
 
-def describe(engine: Engine, name: str) -> tuple[Version, list[tuple[str, str, str]]]:
-    """A live view's version, and its columns with type and description. Raises UsageError for an unknown name."""
-    state = engine.inspect()
+def describe(engine: Engine, name: str, environment: str | None = None) -> tuple[Version, list[tuple[str, str, str]]]:
+    """The version that a view shows, and its columns with type and description. Raises UsageError."""
+    state = engine.inspect().seen_in(environment)
     view, _, number = name.rpartition("_v")
     version = state.live_version(name) or (state.version(view, int(number)) if number.isdigit() else None)
     if version is None:

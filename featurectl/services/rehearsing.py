@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from featurectl.services.comparing import key_of
-from featurectl.services.planning import Build, Compare, CutOver, Migrate
+from featurectl.services.planning import Build, Compare, CutOver, Migrate, Preview
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def _lines(step: Step, changes: dict[str | None, Change], plan: Plan) -> Iterato
             yield f"rows by {', '.join(key)}" if key else "without a key: rows, NULLs, means and ranges only"
             if same:
                 yield f"has to stay as it is: {_all_or_named(same, len(old.columns))}"
-        case CutOver(live, metadata):
+        case CutOver(live, metadata) | Preview(live=live, metadata=metadata):
             yield from (f"{c.name} → {c.version}" for c in plan.changes if c.name in live and _moves(c))
             yield from (f"{c.name} → gone" for c in plan.changes if c.action == "drop")
             yield from (f"{name}: description only" for name in metadata)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from featurectl.errors import EngineError, UsageError
+from featurectl.services.moving import Move, moves
 from featurectl.services.recording import git_commit, who
 
 if TYPE_CHECKING:
@@ -23,17 +24,8 @@ _WAIT_FOR_REFRESH = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
-class Move:
-    """A public view and the versions that it shows before and after; None: it is not there."""
-
-    view: str
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True)
 class Rollback:
-    """Back to `target`. `gone`: versions that it showed and that stand no more. `release` is None until it is done."""
+    """Back to `target`. `gone`: versions that it showed and that stand no more. `release`: None until it is done."""
 
     target: Release
     moves: tuple[Move, ...]
@@ -69,10 +61,11 @@ def rollback(
 ) -> Rollback:
     """Show again what a release showed (None: the one before what is live), and record that as a release.
 
-    Nothing is built: the versions stand. Migrations are not taken back.
+    Nothing is built: the versions stand. Migrations are not taken back. Where the release shows what is live there is
+    nothing to do: `release` of the answer is None.
 
     Raises:
-        UsageError: there is no such release, or it shows what is live.
+        UsageError: there is no such release.
         EngineError: versions of it were dropped; the message names them, the hint how to build them again.
         EngineBusy: another process writes.
     """
@@ -83,8 +76,8 @@ def rollback(
         target = planned.target
         if planned.gone:
             raise _gone(planned)
-        if not planned.moves:
-            raise UsageError(f"release {target.number} shows what is live: nothing to roll back")
+        if not planned.moves:  # asked for twice, or again after it was killed behind its last step
+            return planned
         if progress is not None:
             progress(f"showing release {target.number}")
         writer.mark(target.plan_id, 1)
@@ -126,19 +119,10 @@ def history(engine: Engine, limit: int | None = None) -> list[HistoryRow]:
 
 def _planned(state: State, number: int | None) -> Rollback:
     target = _previous(state) if number is None else _named(state, number)
-    moves = tuple(
-        Move(view, before, after)
-        for view in sorted({*state.live, *target.live})
-        if (before := _shown(state.live.get(view), view)) != (after := _shown(target.live.get(view), view))
-    )
     gone = tuple(
         f"{view}_v{version}" for view, version in sorted(target.live.items()) if state.version(view, version) is None
     )
-    return Rollback(target, moves, gone)
-
-
-def _shown(number: int | None, view: str) -> str | None:
-    return None if number is None else f"{view}_v{number}"
+    return Rollback(target, moves(state.live, target.live), gone)
 
 
 def _named(state: State, number: int) -> Release:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-# Formatted with a Reader. docs/risingwave.md shows the same lines with the defaults of the settings.
+# Formatted with a Reader. README and docs/risingwave.md show the same lines with the defaults of the settings.
 PSQL = "host={host} port={port} dbname={database} user={user}"
 JDBC = "jdbc:postgresql://{host}:{port}/{database}?binaryTransfer=false"
 SQLALCHEMY = "postgresql+psycopg2://{user}:{password}@{host}:{port}/{database}"

@@ -174,8 +174,10 @@ def test_the_reader_still_reads_after_a_cut_over(cursor: Any, risingwave_for_rea
 
 def test_the_documentation_shows_these_lines() -> None:
     text = (ROOT / "docs" / "risingwave.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = Reader("localhost", "4567", "dev", "reader", "…")
     for template in (PSQL, JDBC, SQLALCHEMY):
         assert shown.line(template) in text
+        assert shown.line(template) in readme
     for line in MIGRATION.replace("{{ vars.reader }}", "reader").replace("{{ vars.database }}", "dev").splitlines():
         assert line in text

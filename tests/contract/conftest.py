@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.case import Case
-from tests.contract.serving import ENGINES, GAPS, serve
+from tests.contract.serving import EMBEDDED_ON_KAFKA, ENGINES, GAPS, RISINGWAVE, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from tests.workspace import Workspace
 
 _numbers = itertools.count()
+_NEEDS = {EMBEDDED_ON_KAFKA: [pytest.mark.kafka], RISINGWAVE: [pytest.mark.risingwave, pytest.mark.kafka]}
+_ENGINES = [pytest.param(engine, marks=_NEEDS.get(engine, ())) for engine in ENGINES]
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="session", params=_ENGINES)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The project on one of the engines, applied once; all cases share it and each has keys of its own."""
     with ExitStack() as stack:

@@ -1,13 +1,15 @@
-"""`avg(x::numeric)` of doubles: to a double's last digit, and what is no numeric is left out."""
+"""`avg(x::numeric)` of doubles: to a double's last digit, NaN if one is, and what is beyond 28 digits left out."""
 
 from __future__ import annotations
+
+import math
 
 import duckdb
 import pytest
 
 from featurectl.dialect import MACROS, translate
 
-NO_NUMERIC = ("NULL", "'NaN'::double precision", "'Infinity'::double precision", "'1e29'")
+NO_NUMERIC = ("NULL", "'1e29'")
 
 
 @pytest.mark.parametrize(
@@ -17,8 +19,8 @@ NO_NUMERIC = ("NULL", "'NaN'::double precision", "'Infinity'::double precision",
         (["1e-15", "3e-15"], 2e-15),
         (["1e7", "1", "-1e7"], 1 / 3),
         (["'1e28'", "'1e29'"], 1e28),
-        (["'NaN'::double precision", "4", "NULL"], 4.0),
-        (["'Infinity'::double precision"], None),
+        (["'NaN'::double precision", "4", "NULL"], math.nan),
+        (["'Infinity'::double precision", "4"], math.nan),
         (["NULL"], None),
     ],
 )
@@ -31,5 +33,5 @@ def test_the_mean_of_doubles_as_decimals(values: list[str], mean: float | None) 
         f"SELECT avg(x::numeric)::double precision AS m, count(x::numeric) AS n FROM (VALUES {rows}) AS t (x)"
     )
     [[got, counted]] = con.execute(translated).fetchall()
-    assert got == (None if mean is None else pytest.approx(mean, rel=1e-9))
+    assert got == (None if mean is None else pytest.approx(mean, rel=1e-9, nan_ok=True))
     assert counted == sum(value not in NO_NUMERIC for value in values)

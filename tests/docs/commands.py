@@ -31,6 +31,9 @@ def render() -> str:
             assert command is not None
             inner = click.Context(command, parent=context, info_name=name, terminal_width=100, max_content_width=100)
             parts.append(f"## {program} {name}\n\n```text\n{command.get_help(inner)}\n```\n")
+            for below, sub in (command.commands if isinstance(command, click.Group) else {}).items():
+                deeper = click.Context(sub, parent=inner, info_name=below, terminal_width=100, max_content_width=100)
+                parts.append(f"## {program} {name} {below}\n\n```text\n{sub.get_help(deeper)}\n```\n")
     return "\n".join(parts)
 
 

@@ -86,6 +86,8 @@ def test_events_that_wait_and_a_log_that_was_replaced(applied: Workspace) -> Non
     applied.publish(SOLAR, [b"1"])
     assert findings(applied)[f"topic {SOLAR}"].message.endswith("waiting, by partition: 0:1")
     shutil.rmtree(applied.settings.log_dir / SOLAR)
+    found = findings(applied)[f"topic {SOLAR}"]
+    assert (found.level, found.message) == ("error", f"is gone; {SOLAR} has 2 events of it")
     applied.publish(SOLAR, [b"1"])
     assert findings(applied)[f"topic {SOLAR}"].level == "error"
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kafka_service import USERS
+from tests.risingwave.on_kafka import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from subprocess import CompletedProcess
 
     from tests.kafka_service import KafkaServer
     from tests.risingwave.on_kafka import KafkaProject
@@ -51,17 +51,6 @@ def partitions(servers: str, topic: str) -> int:
 
     found = AdminClient({"bootstrap.servers": servers, "log_level": 0}).list_topics(topic, timeout=10).topics[topic]
     return 0 if found.error else len(found.partitions)
-
-
-def refused(done: CompletedProcess[str], reason: str, hint: str) -> None:
-    """One line with the reason, one with the hint, exit code 1."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    lines = done.stderr.splitlines()
-    assert len(lines) == 2, done.stderr
-    assert lines[0].startswith("error: ")
-    assert reason in lines[0]
-    assert lines[1].startswith("hint: ")
-    assert hint in lines[1]
 
 
 def test_a_missing_topic_is_made_before_the_migration_and_one_that_is_there_stays(

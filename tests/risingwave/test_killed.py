@@ -1,19 +1,25 @@
-"""`featurectl apply`, killed with SIGKILL: the next apply brings to its end whatever it finds."""
+"""Commands killed with SIGKILL: the next run brings to its end whatever it finds, and readers saw nothing of it."""
 
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import time
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import psycopg2
 import pytest
+from psycopg2.extensions import parse_dsn
 
-from featurectl.engines.risingwave.cutting_over import PublicViews
 from featurectl.errors import EngineError
+from tests.killing import Killer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
 
     from tests.risingwave.project import SmallProject
 
@@ -32,6 +38,14 @@ def building(project: SmallProject) -> list[str]:
         " JOIN rw_catalog.rw_materialized_views AS m ON m.id = p.ddl_id"
     )
     return [name for (name,) in rows]
+
+
+def relations(project: SmallProject) -> set[str]:
+    rows = project.sql(
+        "SELECT name FROM rw_catalog.rw_relations"
+        " WHERE schema_id = (SELECT id FROM rw_catalog.rw_schemas WHERE name = 'public')"
+    )
+    return {name for (name,) in rows}
 
 
 def wait_for(project: SmallProject, condition: Callable[[], bool]) -> None:
@@ -100,37 +114,149 @@ def test_killed_at_any_moment(small_project: SmallProject) -> None:
     assert small_project.rows("SELECT count(*) FROM items") == [(3,)]
     state = small_project.engine.inspect()
     assert [v.name for v in state.versions] == ["known_v1", "sums_v1", "top_v1"]
-    names = {name for (name,) in small_project.sql("SELECT name FROM rw_catalog.rw_relations WHERE schema_id = "
-             "(SELECT id FROM rw_catalog.rw_schemas WHERE name = 'public')")}  # fmt: skip
-    assert names == {"items", "known", "sums", "top", "known_v1", "sums_v1", "top_v1"}
+    assert relations(small_project) == {"items", "known", "sums", "top", "known_v1", "sums_v1", "top_v1"}
 
 
-@pytest.mark.parametrize("swaps", range(6))
-def test_killed_in_the_middle_of_a_cut_over(
-    small_project: SmallProject, swaps: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Reader:
+    """Somebody who is not the owner and looks all the while; `problems` are answers that nobody should get."""
+
+    def __init__(self, dsn: str, user: str, totals: set[float]) -> None:
+        self._dsn, self._user, self._totals = dsn, user, totals
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self.problems: list[object] = []
+        self.reads = 0
+
+    def __enter__(self) -> Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _read(self) -> None:
+        with closing(psycopg2.connect(**parse_dsn(self._dsn) | {"user": self._user})) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            while not self._done.wait(0.02):
+                for sql in ("SELECT max(total) FROM sums", "SELECT total FROM top"):
+                    try:
+                        cursor.execute(sql)
+                        [(total,)] = cursor.fetchall()
+                    except (psycopg2.Error, ValueError) as error:
+                        self.problems.append((sql, error))
+                    else:
+                        self.reads += 1
+                        if total not in self._totals:
+                            self.problems.append((sql, total))
+
+
+@pytest.fixture
+def reader(small_project: SmallProject) -> Iterator[Reader]:
+    """A user who may read `sums` and `top`, and does."""
     small_project.apply()
-    small_project.edit("sql/known.sql", "IS NOT NULL", "> 10")
-    statements = 0
+    database = small_project.settings.risingwave_database
+    user = f"reader_{database}"
+    small_project.sql(
+        f"CREATE USER {user} WITH NOSUPERUSER",
+        f"GRANT CONNECT ON DATABASE {database} TO {user}",
+        f"GRANT USAGE ON SCHEMA public TO {user}",
+        f"GRANT SELECT ON VIEW sums TO {user}",
+        f"GRANT SELECT ON VIEW top TO {user}",
+    )
+    try:
+        with Reader(small_project.dsn, user, {20.0, 21.0, 22.0, 23.0}) as made:
+            yield made
+    finally:
+        small_project.sql(
+            "DROP VIEW top",
+            "DROP VIEW sums",
+            f"REVOKE USAGE ON SCHEMA public FROM {user}",
+            f"REVOKE CONNECT ON DATABASE {database} FROM {user}",
+            f"DROP USER {user}",
+        )
 
-    def killed_after(self: PublicViews, sql: str, what: str) -> None:
-        nonlocal statements
-        if statements == swaps:
-            raise EngineError("killed")
-        statements += 1
-        self._session.run(sql, what)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(PublicViews, "_run", killed_after)
-        with pytest.raises(EngineError, match="killed"):
-            small_project.apply()
-    with small_project.engine.write("apply", timedelta(0)) as writer:
-        assert writer.state().live == {"known": 2, "sums": 2, "top": 2}
-    assert small_project.apply().plan.is_empty
-    assert small_project.rows("SELECT count(*) FROM known") == [(1,)]
-    shown = dict(small_project.sql("SELECT name, definition FROM rw_catalog.rw_views WHERE definition LIKE '%_v%'"))
-    assert [name for name in shown if name.endswith("__next")] == []
-    assert '."top_v2"' in shown["top"]
+BUILT = r"VALUES \('version', 'sums_v"
+# Each command with the changes in which it is killed, one run after the other: before it is sent, or while the server
+# has it and nobody waits for the answer. The run after the last is left alone.
+APPLY = (
+    ("during", 'CREATE MATERIALIZED VIEW "sums'),
+    ("before", 'CREATE MATERIALIZED VIEW "top'),
+    ("during", "'step', 'cut over'"),
+    ("before", 'CREATE VIEW "public"."sums__next"'),
+    ("during", "GRANT SELECT"),
+    ("during", 'ALTER VIEW "public"."sums" SWAP'),
+    ("before", 'ALTER VIEW "public"."top" SWAP'),
+    ("during", 'DROP VIEW "public"."top__next"'),
+    ("before", BUILT),
+    ("during", BUILT),
+    ("before", "featurectl.lock .*'released'"),
+)
+PREVIEW = (
+    ("during", "CREATE SCHEMA"),
+    ("before", 'CREATE VIEW "alice"."top"'),
+    ("during", BUILT),
+)
+SHOWN_AGAIN = (
+    ("during", 'ALTER VIEW "public"."sums" SWAP'),
+    ("before", 'ALTER VIEW "public"."top" SWAP'),
+    ("before", r"VALUES \('live', 'live'"),
+)
+GC = (
+    ("during", r"VALUES \('version', '\w+', NULL"),
+    ("during", "DROP MATERIALIZED VIEW"),
+    ("before", "DROP MATERIALIZED VIEW"),
+    ("during", r"VALUES \('step', 'drop', NULL"),
+)
+DROP = (
+    ("during", 'DROP VIEW "alice"."sums"'),
+    ("during", "DROP SCHEMA"),
+)
+
+
+def test_killed_in_the_middle_of_everything_and_run_again(small_project: SmallProject, reader: Reader) -> None:
+    project = small_project
+    with Killer(project) as killer:
+
+        def killed(words: str, kills: tuple[tuple[str, str], ...]) -> None:
+            for how, where in kills:
+                run = killer.run(*words.split(), **{how: where})
+                assert run.code == -signal.SIGKILL, (words, how, where, run)
+            run = killer.run(*words.split())
+            # What was dropped, but for writing it down, is not there any more for the last run.
+            assert run.code == 0 or (run.code == 2 and words == "env drop alice"), run
+
+        project.edit("sql/sums.sql", "sum(value)", "sum(value) + 1")
+        killed("apply", APPLY)
+        assert project.rows("SELECT total FROM top") == [(21.0,)]
+        project.edit("sql/sums.sql", "sum(value) + 1", "sum(value) + 2")
+        killed("apply", (("during", 'ALTER VIEW "public"."sums" SWAP'),))
+        assert project.rows("SELECT total FROM top") == [(22.0,)]
+        project.edit("sql/sums.sql", "sum(value) + 2", "sum(value) + 3")
+        killed("apply --env alice", PREVIEW)
+        killed("apply --env alice --promote", SHOWN_AGAIN)
+        assert project.rows("SELECT total FROM top") == [(23.0,)]
+        killed("rollback 2", SHOWN_AGAIN)
+        assert project.rows("SELECT total FROM top") == [(21.0,)]
+        killed("env drop alice", DROP)
+        killed("gc --keep 0", GC)
+
+    assert reader.problems == []
+    assert reader.reads > 20
+    state = project.engine.inspect()
+    assert [(r.number, r.command, r.back_to, dict(r.live)) for r in state.releases] == [
+        (1, "apply", None, {"known": 1, "sums": 1, "top": 1}),
+        (2, "apply", None, {"known": 1, "sums": 2, "top": 2}),
+        (3, "apply", None, {"known": 1, "sums": 3, "top": 3}),
+        (4, "promote", None, {"known": 1, "sums": 4, "top": 4}),
+        (5, "rollback", 2, {"known": 1, "sums": 2, "top": 2}),
+    ]
+    assert [v.name for v in state.versions] == ["known_v1", "sums_v2", "top_v2"]
+    assert relations(project) == {"items", "known", "sums", "top", "known_v1", "sums_v2", "top_v2"}
+    assert project.sql("SELECT step FROM featurectl.steps") == []
+    assert project.sql("SELECT count(*) FROM rw_catalog.rw_schemas WHERE name = 'alice'") == [(0,)]
 
 
 def test_the_lock_of_a_killed_process_falls_to_the_next(large: SmallProject) -> None:

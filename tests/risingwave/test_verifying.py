@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import pytest
 from featurectl.engines import open_engine
 from featurectl.errors import EngineError
 from featurectl.log import open_log
+from featurectl.services.releasing import rollback
 from featurectl.services.verifying import Verification, verify
 from tests.risingwave.test_features import solar_messages, weather_messages
 from tests.workspace import SOLAR, WEATHER
@@ -51,8 +52,6 @@ def verified(workspace: ServerWorkspace, *views: str) -> Verification:
 @pytest.fixture
 def showing(filled: ServerWorkspace) -> Callable[[str], AbstractContextManager[None]]:
     """A context in which the public view features_enriched is another query on the version."""
-    from contextlib import contextmanager
-
     settings = filled.settings
     where = {"host": settings.risingwave_host, "port": settings.risingwave_port, "user": settings.risingwave_user}
 
@@ -75,21 +74,28 @@ def showing(filled: ServerWorkspace) -> Callable[[str], AbstractContextManager[N
     return show
 
 
-def test_equal_while_events_arrive(filled: ServerWorkspace) -> None:
+@contextmanager
+def producing(workspace: ServerWorkspace, seed: int) -> Iterator[None]:
+    """Events are written all the while."""
     stop = threading.Event()
-    rng = random.Random(12)
+    rng = random.Random(seed)
 
     def produce() -> None:
         while not stop.is_set():
-            filled.publish(SOLAR, list(solar_messages(200, rng)))
+            workspace.publish(SOLAR, list(solar_messages(200, rng)))
 
     producer = threading.Thread(target=produce)
     producer.start()
     try:
-        found = verified(filled)
+        yield
     finally:
         stop.set()
         producer.join()
+
+
+def test_equal_while_events_arrive(filled: ServerWorkspace) -> None:
+    with producing(filled, 12):
+        found = verified(filled)
     assert [v.view for v in found.views if not v.comparison.is_equal] == []
     assert found.is_equal
     assert {v.view: v.comparison.served_rows for v in found.views}["features_enriched"] > 1000
@@ -152,3 +158,22 @@ def test_neither_the_topics_old_records_nor_the_brokers_are_needed(filled: Serve
     found = verify(open_engine(alone, log), alone, log, ["solar_hourly"])
     assert found.is_equal
     assert "cannot find topic" in (found.sources[0].not_compared or "")
+
+
+def test_equal_after_releases_while_events_arrive(filled: ServerWorkspace) -> None:
+    filled.edit("sql/solar/production_windows.sql", "'hour', 24)", "'hour', 48)")
+    before = sum(source.rows for source in filled.engine.inspect().sources)
+    with producing(filled, 13):
+        result = filled.apply()
+    assert [v.name for v in result.built] == ["production_windows_v2", "features_enriched_v2"]
+    found = verified(filled)
+    assert [(v.view, v.comparison.differing_rows) for v in found.views if not v.comparison.is_equal] == []
+    assert found.is_equal
+    assert {v.version for v in found.views} >= {"production_windows_v2", "features_enriched_v2", "solar_hourly_v1"}
+    assert sum(part.rows for source in found.sources for part in source.partitions) > before
+
+    with producing(filled, 14):
+        assert rollback(filled.engine, filled.settings.project_dir).release is not None
+    found = verified(filled, "production_windows", "features_enriched")
+    assert [v.version for v in found.views] == ["production_windows_v1", "features_enriched_v1"]
+    assert found.is_equal

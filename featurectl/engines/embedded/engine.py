@@ -161,6 +161,7 @@ def _translate(con: duckdb.DuckDBPyConnection, sql: str, environment: str | None
     with duckdb_errors("cannot read the ledger"):
         schema = read_schema(con, environment)
         if environment is not None:
+            read_state(con).require_shown(query.references, environment)
             con.execute(f"SET search_path = {text_literal(f'{quote(environment)},main')}")
     for name in query.references:
         if name not in schema and name not in _LEDGER:  # a file name in quotes, too, is no relation here

@@ -6,7 +6,6 @@ The writer keeps it in its database; every snapshot carries a copy, so that read
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -230,10 +229,7 @@ def read_schema(con: duckdb.DuckDBPyConnection, environment: str | None = None) 
         name: {column: SOURCE_TYPES[role] for role, column in json.loads(columns).items()} for name, columns in rows
     }
     tables = [row[0] for row in con.execute("SELECT name FROM featurectl.tables").fetchall()]
-    state = read_state(con)
-    if environment is not None:
-        state = replace(state, live=state.environment(environment).live)
-    return schema_of(con, state, sources, tables)
+    return schema_of(con, read_state(con).seen_in(environment), sources, tables)
 
 
 def read_state(con: duckdb.DuckDBPyConnection) -> State:
@@ -249,7 +245,7 @@ def read_state(con: duckdb.DuckDBPyConnection) -> State:
         releases=tuple(_releases(con)),
         generation=_one(con, "SELECT generation FROM featurectl.meta"),
         pins=tuple(map(pin_of, documents["pin"])),
-        environments={environment.name: environment for environment in read_environments(con)},
+        environments={environment.name: environment for environment in map(environment_of, documents["environment"])},
         attempts=tuple(sorted(attempts, key=lambda attempt: attempt.number)),
     )
 
@@ -271,13 +267,19 @@ def _documents(con: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]
 
 
 def _has(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None) -> bool:
-    """Whether the ledger has the table, and the column: a snapshot that an older featurectl published lacks some."""
+    """Whether the ledger has the table, and the column: a snapshot that an older featurectl published lacks some.
+
+    Not asked of duckdb_columns(), which opens every piece of every view to tell.
+    """
     rows = con.execute(
-        "SELECT 1 FROM duckdb_columns() WHERE schema_name = 'featurectl' AND table_name = ?"
-        " AND column_name = coalesce(?, column_name) AND database_name = current_database() LIMIT 1",
-        [table, column],
+        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'featurectl' AND table_name = ?"
+        " AND database_name = current_database()",
+        [table],
     ).fetchall()
-    return bool(rows)
+    if not rows or column is None:
+        return bool(rows)
+    described = con.execute(f"SELECT name FROM pragma_table_info('featurectl.{table}')").fetchall()
+    return (column,) in described
 
 
 def _migrations(con: duckdb.DuckDBPyConnection) -> Iterable[MigrationRun]:

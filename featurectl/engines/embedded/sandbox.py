@@ -68,7 +68,7 @@ class EmbeddedSandbox:
         view = self._project.views.get(relation)
         with duckdb_errors(f"giving rows to {relation}"):
             if view is not None:
-                self._create("TABLE", view, " LIMIT 0")
+                self._create(view, " LIMIT 0")
             else:
                 self._con.execute(f"DELETE FROM {quote(relation)}")
         self._insert(relation, relation, rows)
@@ -77,7 +77,7 @@ class EmbeddedSandbox:
         """The project's own view."""
         view = self._project.views[view_name]
         with duckdb_errors(view.file):
-            self._create("VIEW", view, "")
+            self._create(view)
 
     def rows(self, view_name: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         """The view's rows."""
@@ -111,13 +111,14 @@ class EmbeddedSandbox:
             with duckdb_errors(f"a row of {name}, {dict(row)}"):
                 self._con.execute(f"INSERT INTO {quote(table)} ({names}) VALUES ({marks})", list(row.values()))
 
-    def _create(self, kind: str, view: FeatureView, suffix: str) -> None:
+    def _create(self, view: FeatureView, suffix: str = "") -> None:
         from featurectl.dialect import translate_query
 
         with template_lines(view.rendered):
             translated = translate_query(view.query, schema=self._schema)
+        # A table, as what it reads is complete: DuckDB would bind views upon views again for each that is made.
         # As a subquery: a LIMIT of ours must not meet an ORDER BY or LIMIT of the view's.
-        self._con.execute(f"CREATE {kind} {quote(view.name)} AS SELECT * FROM ({translated}){suffix}")
+        self._con.execute(f"CREATE TABLE {quote(view.name)} AS SELECT * FROM ({translated}){suffix}")
         self._schema[view.name] = view_columns(view.query, self._schema, described(self._con, view.name))
 
     def _columns(self, source_table: str) -> dict[str, str]:

@@ -149,9 +149,7 @@ class EmbeddedWriter:
         now = datetime.now(UTC)
         with duckdb_errors("cutting over"), self._committed() as generation:
             self._add(built, generation)
-            for name, view in metadata.items():
-                described = view.metadata.model_dump(mode="json")
-                self._ledger.set_metadata(name, live[name], view.file, described, view.descriptions)
+            self._describe(live, metadata)
             self._require_standing(live)
             self._ledger.set_live(live)
             number = 1 + max((r.number for r in self._ledger.state().releases), default=0)
@@ -178,10 +176,13 @@ class EmbeddedWriter:
             self._ledger.put(*attempt_key(ended), document_of(ended))
         self._attempt = None
 
-    def preview(self, built: Sequence[Version], environment: Environment, seconds: float) -> None:
+    def preview(
+        self, built: Sequence[Version], environment: Environment, metadata: Mapping[str, FeatureView], seconds: float
+    ) -> None:
         """List the new versions and show the environment's: one transaction."""
         with duckdb_errors("showing an environment"), self._committed() as generation:
             self._add(built, generation)
+            self._describe(environment.live, metadata)
             self._require_standing(environment.live)
             self._ledger.put("environment", environment.name, document_of(environment))
             if self._attempt is not None:
@@ -247,6 +248,11 @@ class EmbeddedWriter:
             self._ledger.allot(version.view, version.number)
             self._ledger.add_version(version)
             self._pieces.replace(version.name, [self._built[version.name]], generation)
+
+    def _describe(self, live: Mapping[str, int], metadata: Mapping[str, FeatureView]) -> None:
+        for name, view in metadata.items():
+            said = view.metadata.model_dump(mode="json")
+            self._ledger.set_metadata(name, live[name], view.file, said, view.descriptions)
 
     def _require_standing(self, live: Mapping[str, int]) -> None:
         standing = {version.name for version in self._ledger.state().versions}

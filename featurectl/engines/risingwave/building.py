@@ -69,15 +69,20 @@ class Builder:
         )
 
     def wait(self, name: str, file: str, progress: Callable[[str], None] | None) -> Relation:
-        """Return once the server lists no progress any more and the view can be read."""
+        """Return once the server lists no progress any more and the view can be read.
+
+        While there is progress nothing else is asked: a question about all relations takes the server's time.
+        """
         started = time.monotonic()
         missing_since: float | None = None
         polls = 0
+        relation = self._catalog.find(name)
         while True:
-            relation = self._catalog.find(name)
             share = self._catalog.progress(relation) if relation else None
-            if relation is not None and share is None and self._catalog.is_readable(name):
-                return relation
+            if share is None:
+                relation = self._catalog.find(name)
+                if relation is not None and self._catalog.is_readable(name):
+                    return relation
             now = time.monotonic()
             missing_since = None if relation is not None else missing_since or now
             if missing_since is not None and now - missing_since > _GRACE_SECONDS:

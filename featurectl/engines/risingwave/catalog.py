@@ -15,7 +15,7 @@ from featurectl.errors import EngineError
 if TYPE_CHECKING:
     from featurectl.engines.risingwave.connection import Session
 
-__all__ = ["PUBLIC", "Catalog", "Grant", "Relation"]
+__all__ = ["PUBLIC", "Catalog", "Grant", "PlainView", "Relation"]
 
 PUBLIC = "public"
 _WHAT = "reading the catalog"
@@ -39,6 +39,15 @@ class Grant:
     user: str
     privilege: str
     may_grant: bool
+
+
+@dataclass(frozen=True)
+class PlainView:
+    """A plain view: the names of what it reads, whether somebody reads it, what was granted on it."""
+
+    reads: frozenset[str]
+    is_read: bool = False
+    grants: tuple[Grant, ...] = ()
 
 
 class Catalog:
@@ -114,28 +123,37 @@ class Catalog:
 
     def readers(self, relation: Relation) -> list[Relation]:
         """What depends on the relation, in whatever schema."""
-        return self._related("d.objid", f"d.refobjid = {relation.id}")
-
-    def inputs(self, relation: Relation) -> list[Relation]:
-        """What the relation depends on."""
-        return self._related("d.refobjid", f"d.objid = {relation.id}")
-
-    def _related(self, wanted: str, condition: str) -> list[Relation]:
         rows = self._session.rows(
             "SELECT DISTINCT r.id, r.name, r.relation_type FROM rw_catalog.rw_depend AS d"
-            f" JOIN rw_catalog.rw_relations AS r ON r.id = {wanted} WHERE {condition}",
+            f" JOIN rw_catalog.rw_relations AS r ON r.id = d.objid WHERE d.refobjid = {relation.id}",
             _WHAT,
         )
         return [Relation(*row) for row in rows]
 
-    def grants(self, view: Relation) -> list[Grant]:
-        """What was granted on a view, to users who need it: a superuser may do all without."""
-        rows = self._session.rows(f"SELECT acl FROM rw_catalog.rw_views WHERE id = {view.id}", _WHAT)
+    def plain_views(self) -> dict[str, PlainView]:
+        """The plain views of the schema: what each reads, whether somebody reads it, who may.
+
+        Grants are those to users who need them: a superuser may do all without.
+        """
+        where = f"v.schema_id IN (SELECT id FROM rw_catalog.rw_schemas WHERE name = {text_literal(self._schema)})"
+        views = self._session.rows(f"SELECT v.name, v.acl FROM rw_catalog.rw_views AS v WHERE {where}", _WHAT)
+        read = self._session.rows(
+            "SELECT DISTINCT v.name FROM rw_catalog.rw_views AS v"
+            f" JOIN rw_catalog.rw_depend AS d ON d.refobjid = v.id WHERE {where}",
+            _WHAT,
+        )
         superusers = {
             name for (name,) in self._session.rows("SELECT name FROM rw_catalog.rw_users WHERE is_super", _WHAT)
         }
-        found = [grant for (items,) in rows for item in items or () for grant in _grants(item)]
-        return [grant for grant in found if grant.user not in superusers]
+        reads = self.views()
+        return {
+            name: PlainView(
+                frozenset(reads.get(name, ())),
+                (name,) in read,
+                tuple(g for item in acl or () for g in _grants(item) if g.user not in superusers),
+            )
+            for name, acl in views
+        }
 
     def is_readable(self, name: str) -> bool:
         """Whether a query on the relation is accepted: one that is still being created cannot be read."""

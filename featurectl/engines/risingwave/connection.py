@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["MINIMUM_VERSION", "Session"]
 
 MINIMUM_VERSION = (2, 6)
-_CONNECT_SECONDS = 15.0
 _IDLE_SECONDS = 0.5
 _VERSION = re.compile(r"RisingWave-(\d+)\.(\d+)")
 _BYTEA, _JSONB = 17, 3802
@@ -36,6 +35,7 @@ class Session:
         """Connect. Raises EngineError (unreachable, refused, too old) and MissingExtra."""
         self.command = command
         self.mark = comment(command)
+        self._timeout = settings.risingwave_timeout
         self._where = f"{settings.risingwave_host}:{settings.risingwave_port}"
         self._con = _connect(settings, f"cannot connect to RisingWave at {self._where}")
         try:
@@ -87,7 +87,9 @@ class Session:
         self._con.close()
 
     def _hello(self) -> None:
-        [[version]] = self.rows("SELECT version()", "asking for the version", _CONNECT_SECONDS)
+        [[version]] = self.rows(
+            "SELECT version()", f"asking RisingWave at {self._where} for its version", self._timeout
+        )
         match = _VERSION.search(version)
         if match is None:
             raise EngineError(
@@ -96,10 +98,10 @@ class Session:
         if (int(match[1]), int(match[2])) < MINIMUM_VERSION:
             least = ".".join(map(str, MINIMUM_VERSION))
             raise EngineError(
-                f"RisingWave at {self._where} is {match[1]}.{match[2]}", hint=f"at least {least} is needed"
+                f"RisingWave at {self._where} is {match[1]}.{match[2]}", hint=f"at least {least} is needed: upgrade it"
             )
         # A view keeps the time zone of the session that created it.
-        self.run("SET TIME ZONE 'UTC'", "setting the time zone", limit=_CONNECT_SECONDS)
+        self.run("SET TIME ZONE 'UTC'", "setting the time zone", limit=self._timeout)
 
     def _execute(self, sql: str, what: str, limit: float | None, idle: Callable[[float], None] | None) -> Any:
         with risingwave_errors(what):
@@ -129,7 +131,7 @@ def _connect(settings: Settings, what: str) -> Any:
             keepalives_idle=30,
             async_=True,
         )
-        _wait(con, what, _CONNECT_SECONDS, None)
+        _wait(con, what, settings.risingwave_timeout, None)
     as_bytes = extensions.new_type((_BYTEA,), "BYTES", _to_bytes)
     extensions.register_type(as_bytes, con)
     extensions.register_type(extensions.new_type((_JSONB,), "JSON_TEXT", lambda value, _: value), con)
@@ -151,6 +153,9 @@ def _wait(con: Any, what: str, limit: float | None, idle: Callable[[float], None
         passed = time.monotonic() - started
         if limit is not None and passed > limit:
             con.close()
-            raise EngineError(f"{what}: no answer within {limit:.0f} s", hint="is the server there, and well?")
+            raise EngineError(
+                f"{what}: no answer within {limit:g} s",
+                hint="is RisingWave there, and well? RISINGWAVE_TIMEOUT is how long to wait",
+            )
         if not answered and idle is not None:
             idle(passed)

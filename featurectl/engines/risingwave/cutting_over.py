@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
+from featurectl.engines.risingwave.catalog import PUBLIC, Catalog, PlainView
 from featurectl.engines.risingwave.sql import quote
 from featurectl.errors import EngineError
 
@@ -32,13 +32,10 @@ def finish_cut_over(ledger: Ledger, session: Session) -> bool:
     views = PublicViews(session, pending.get("schema", PUBLIC))
     if pending["show"]:
         views.create_schema()
-    shown = views.shown()
     for name, relation in pending["show"].items():
-        if relation not in shown.get(name, ()) or f"{name}__next" in shown:
-            views.show(name, relation, release)
+        views.show(name, relation, release)
     for name in pending["remove"]:
-        if name in shown:
-            views.remove(name, release)
+        views.remove(name, release)
     if pending.get("drop_schema"):
         views.drop_schema()
     ledger.write({**{(kind, key): content for kind, key, content in pending["entries"]}, CUT_OVER: None})
@@ -46,12 +43,16 @@ def finish_cut_over(ledger: Ledger, session: Session) -> bool:
 
 
 class PublicViews:
-    """The plain views that readers name, of production or of an environment."""
+    """The plain views that readers name, of production or of an environment.
+
+    What stands is asked of the catalog once, so that a cut-over takes no longer than its statements.
+    """
 
     def __init__(self, session: Session, schema: str = PUBLIC) -> None:
         self._session = session
         self._schema = schema
         self._catalog = Catalog(session, schema)
+        self._views = self._catalog.plain_views()
 
     def create_schema(self) -> None:
         """Make the schema, unless it is there."""
@@ -66,23 +67,20 @@ class PublicViews:
             if not self._session.is_usable or not self._catalog.names():
                 raise
 
-    def shown(self) -> dict[str, set[str]]:
-        """Every plain view with the names of what it reads."""
-        return self._catalog.views()
-
     def show(self, name: str, relation: str, release: int) -> None:
         """Make the public view `name` one on `relation`, without a moment in which there is none."""
         following = f"{name}__next"
-        if self._catalog.find(name) is None:
+        old = self._views.get(name)
+        if old is None:
             self._create(name, relation)
-            return
-        if not self._reads(name, relation):
-            if self._catalog.find(following) is not None and not self._reads(following, relation):
+        elif relation not in old.reads:
+            if following in self._views and relation not in self._views[following].reads:
                 self._retire(following, name, release)
-            if self._catalog.find(following) is None:
+            if following not in self._views:
                 self._create(following, relation)
-            self._grant_as(name, following)
+            self._grant(following, old)
             self._run(f"ALTER VIEW {self._named(name)} SWAP WITH {self._named(following)}", f"showing {relation}")
+            self._views[name], self._views[following] = self._views[following], old
         self._retire(following, name, release)
 
     def remove(self, name: str, release: int) -> None:
@@ -92,27 +90,28 @@ class PublicViews:
     def _create(self, name: str, relation: str) -> None:
         version = f"{quote(PUBLIC)}.{quote(relation)}"
         self._run(f"CREATE VIEW {self._named(name)} AS SELECT * FROM {version}", f"showing {relation}")
+        self._views[name] = PlainView(frozenset({relation}))
 
-    def _reads(self, name: str, relation: str) -> bool:
-        view = self._catalog.find(name)
-        return view is not None and relation in {found.name for found in self._catalog.inputs(view)}
-
-    def _grant_as(self, old: str, new: str) -> None:
+    def _grant(self, name: str, old: PlainView) -> None:
         """Grants belong to the object, not to the name: the new one gets them before it has the name."""
-        view = self._catalog.find(old)
-        for grant in self._catalog.grants(view) if view else ():
+        for grant in old.grants:
             suffix = " WITH GRANT OPTION" if grant.may_grant else ""
-            to = f"{self._named(new)} TO {quote(grant.user)}{suffix}"
-            self._run(f"GRANT {grant.privilege} ON VIEW {to}", f"granting {new}")
+            to = f"{self._named(name)} TO {quote(grant.user)}{suffix}"
+            self._run(f"GRANT {grant.privilege} ON VIEW {to}", f"granting {name}")
 
     def _retire(self, name: str, public: str, release: int) -> None:
         """Drop a view that shows nothing any more; one that somebody has built on keeps living under another name."""
-        view = self._catalog.find(name)
+        view = self._views.pop(name, None)
         if view is None:
             return
-        if not self._catalog.readers(view):
-            self._run(f"DROP VIEW {self._named(name)}", f"dropping the old view {public}")
-            return
+        if not view.is_read:
+            try:
+                self._run(f"DROP VIEW {self._named(name)}", f"dropping the old view {public}")
+            except EngineError:  # somebody has built on it since the catalog was asked
+                if not self._session.is_usable:
+                    raise
+            else:
+                return
         kept = self._free_name(f"{public}__was_r{release}")
         self._run(f"ALTER VIEW {self._named(name)} RENAME TO {quote(kept)}", f"keeping the old view {public}")
 

@@ -11,6 +11,7 @@ from featurectl.engines.risingwave.catalog import Catalog
 from featurectl.engines.risingwave.comparing import compare
 from featurectl.engines.risingwave.connection import Session
 from featurectl.engines.risingwave.diagnosing import diagnose
+from featurectl.engines.risingwave.errors import NOT_FOUND, sql_state
 from featurectl.engines.risingwave.ledger import Ledger
 from featurectl.engines.risingwave.lock import Lock
 from featurectl.engines.risingwave.moment import RisingWaveMoment
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from featurectl.engines.base import Building, Moment, Version, Writer
+    from featurectl.engines.base import Building, Moment, SourceState, Version, Writer
     from featurectl.engines.comparing import VersionComparison
     from featurectl.log import EventLog
     from featurectl.project import Project
@@ -107,12 +108,17 @@ class RisingWaveEngine:
             return Catalog(session).building()
 
     def has_news(self) -> bool:
-        """Whether RisingWave, which takes events from the log as they come, is behind it now."""
-        return any(
-            end > source.offsets.get(partition, 0)
-            for source in self.inspect().sources
-            for partition, end in self._log.end_offsets(source.topic).items()
-        )
+        """Whether RisingWave, which takes events from the log as they come, is behind it. Raises EngineError."""
+        return any(self._is_behind(source) for source in self.inspect().sources)
+
+    def _is_behind(self, source: SourceState) -> bool:
+        ends = self._log.end_offsets(source.topic)
+        if not ends and any(source.offsets.values()):
+            raise EngineError(
+                f"topic {source.topic}, which {source.table} has read, is gone from Kafka",
+                hint="restore it: a new topic of that name does not go on where it ended",
+            )
+        return any(end > source.offsets.get(partition, 0) for partition, end in ends.items())
 
     @contextmanager
     def _session(self, command: str) -> Iterator[Session]:
@@ -127,7 +133,7 @@ class RisingWaveEngine:
 def _nothing_applied_said(session: Session) -> Iterator[None]:
     try:
         yield
-    except EngineError:
-        if session.is_usable and not Ledger(session).exists():
+    except EngineError as error:
+        if sql_state(error) == NOT_FOUND and session.is_usable and not Ledger(session).exists():
             raise UsageError("nothing is applied here yet", hint="run: featurectl apply") from None
         raise

@@ -36,10 +36,11 @@ _LOST = "the connection was lost; what was begun goes on, or is brought to its e
 _HINTS = (
     ("Connection refused", "is RisingWave running there? set RISINGWAVE_HOST and RISINGWAVE_PORT"),
     ("could not translate host name", "set RISINGWAVE_HOST"),
+    ("ermission denied", "the user of RISINGWAVE_USER needs the privilege, or ask who owns the object"),
+    ("table or source not found", "featurectl status lists what there is, and what of it somebody has dropped"),
     ("password", "set RISINGWAVE_USER and RISINGWAVE_PASSWORD"),
     ("role ", "set RISINGWAVE_USER"),
     ("database", "set RISINGWAVE_DATABASE"),
-    ("ermission denied", "the user of RISINGWAVE_USER needs the privilege, or ask who owns the object"),
     ("kafka", "RisingWave reaches the brokers at RISINGWAVE_KAFKA_BOOTSTRAP_SERVERS; does the topic exist?"),
     ("server closed the connection", _LOST),
     ("connection already closed", _LOST),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import BackfillChunk, MigrationRun, Release, Version
-from featurectl.engines.risingwave.errors import DUPLICATE, sql_state
+from featurectl.engines.risingwave.errors import DUPLICATE, NOT_FOUND, sql_state
 from featurectl.engines.risingwave.sql import quote, text_literal
 from featurectl.errors import EngineError
 
@@ -53,13 +53,23 @@ class Ledger:
         self._session = session
 
     def exists(self) -> bool:
-        """Whether anything was ever written here."""
+        """Whether anything was ever written here. Raises EngineError for a user who may not see it."""
         rows = self._session.rows(
             "SELECT 1 FROM rw_catalog.rw_tables AS t JOIN rw_catalog.rw_schemas AS s ON s.id = t.schema_id"
             f" WHERE s.name = {text_literal(SCHEMA)} AND t.name = 'ledger'",
             _WHAT,
         )
-        return bool(rows)
+        return bool(rows) or self._is_hidden()
+
+    def _is_hidden(self) -> bool:
+        """The catalog leaves out what the user may not read: asked for itself, that is refused, not missing."""
+        try:
+            self._session.rows(f"SELECT 1 FROM {_TABLE} LIMIT 0", _WHAT)
+        except EngineError as error:
+            if sql_state(error) == NOT_FOUND:
+                return False
+            raise
+        return True
 
     def create(self) -> None:
         """Make the tables, unless they are there."""

@@ -32,6 +32,8 @@ class Owned:
             name.rpartition("_v")[0] for name in self.versions
         }
         self.environments = {key for kind, key in entries if kind == "environment"}
+        pending = entries.get(("step", "cut over"))  # its first views are there before it is on the ledger
+        self.environments |= {pending["schema"]} - {PUBLIC} if pending and "schema" in pending else set()
 
     def is_public_view(self, name: str, schema: str) -> bool:
         """Whether it is a public view, one that is about to be one, or one that was."""

@@ -14,7 +14,7 @@ from featurectl.engines.risingwave.rebinding import one_statement
 from featurectl.engines.risingwave.sql import quote, text_literal
 from featurectl.engines.risingwave.state import read_state
 from featurectl.engines.risingwave.types import SCALARS, type_name
-from featurectl.errors import EngineError, UsageError
+from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["enter_environment", "export", "run_query"]
 
-_BATCH = 10_000
+# Rows asked for at once: some to see how large they are, then as many as weigh so much.
+_FIRST_ROWS, _MOST_ROWS, _BATCH_BYTES = 100, 10_000, 8 << 20
+_SAMPLED_ROWS = 50
+_ROW_GROUP_ROWS, _ROW_GROUP_BYTES = 122_880, 128 << 20  # DuckDB holds a row group in memory until it is whole
 _NULL = "\\N"
 _LONGEST_ROW = 64 << 20
 
@@ -39,11 +42,7 @@ def enter_environment(session: Session, sql: str, environment: str | None) -> No
         return
     from featurectl.dialect import parse_query
 
-    state = read_state(session, Ledger(session))
-    shown = state.environment(environment).live
-    for name in parse_query(sql).references:
-        if name in state.live and name not in shown:
-            raise UsageError(f"{environment} has no view {name!r}", hint=f"read production's as {PUBLIC}.{name}")
+    read_state(session, Ledger(session)).require_shown(parse_query(sql).references, environment)
     session.run(f"SET search_path TO {quote(environment)}, {PUBLIC}", "query")
 
 
@@ -54,7 +53,7 @@ def run_query(session: Session, sql: str) -> Iterator[Result]:
 
     parse_query(sql)
     session.run(f"DECLARE reading CURSOR FOR {one_statement(sql)}", "query")
-    described, first = session.described(f"FETCH {_BATCH} FROM reading", "query")
+    described, first = session.described(f"FETCH {_FIRST_ROWS} FROM reading", "query")
     columns = tuple(name for name, _ in described)
     types = tuple(type_name(number) for _, number in described)
     yield Result(columns, types, _batches(session, first))
@@ -68,7 +67,7 @@ def export(session: Session, sql: str, path: Path, settings: Settings) -> int:
     try:
         with run_query(session, sql) as result:
             rows = _write_text(result, text)
-        _to_parquet(result, text, unfinished, settings)
+        _to_parquet(result, rows, text, unfinished, settings)
         unfinished.replace(path)
     except OSError as error:
         raise EngineError(f"cannot write {path}: {error.strerror}") from error
@@ -79,11 +78,20 @@ def export(session: Session, sql: str, path: Path, settings: Settings) -> int:
 
 
 def _batches(session: Session, rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    asked = _FIRST_ROWS
     while rows:
         yield rows
-        if len(rows) < _BATCH:
+        if len(rows) < asked:
             return
-        rows = session.rows(f"FETCH {_BATCH} FROM reading", "query")
+        asked = _rows_to_ask_for(rows)
+        rows = session.rows(f"FETCH {asked} FROM reading", "query")
+
+
+def _rows_to_ask_for(rows: Sequence[tuple[Any, ...]]) -> int:
+    """So many that the next batch is of bounded size, if its rows are like these; slowly more where they are not."""
+    sample = rows[:: max(1, len(rows) // _SAMPLED_ROWS)]
+    size = sum(len(value) if isinstance(value, (str, bytes)) else 16 for row in sample for value in row)
+    return max(1, min(_MOST_ROWS, 8 * len(rows), _BATCH_BYTES * len(sample) // max(size, 1)))
 
 
 def _write_text(result: Result, path: Path) -> int:
@@ -103,9 +111,10 @@ def _text(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _to_parquet(result: Result, text: Path, path: Path, settings: Settings) -> None:
+def _to_parquet(result: Result, rows: int, text: Path, path: Path, settings: Settings) -> None:
     import duckdb
 
+    group = max(1, min(_ROW_GROUP_ROWS, _ROW_GROUP_BYTES * rows // max(text.stat().st_size, 1)))
     names = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in _unique(result.columns))
     casts = ", ".join(map(_cast, result.columns, _unique(result.columns), result.types))
     try:
@@ -118,7 +127,7 @@ def _to_parquet(result: Result, text: Path, path: Path, settings: Settings) -> N
                 f" delim = ',', quote = '\"', escape = '\"', nullstr = {text_literal(_NULL)},"
                 f" allow_quoted_nulls = false, parallel = false, max_line_size = {_LONGEST_ROW},"
                 f" columns = {{{names}}}))"
-                f" TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+                f" TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group})"
             )
     except duckdb.Error as error:
         raise EngineError(f"cannot write {path.name.lstrip('.')}: {str(error).splitlines()[0]}") from error

@@ -127,6 +127,7 @@ class RisingWaveWriter:
             recorded[attempt_key(self._attempt)] = None
         before: Mapping[str, int] = entries.get(("live", "live")) or {}
         self._show(number, PUBLIC, _shown(entries, built, live), set(before) - set(live), recorded)
+        self._attempt = None  # it became a release
         self._sweep()
         return release
 
@@ -147,14 +148,16 @@ class RisingWaveWriter:
         self._ledger.write({attempt_key(ended): document_of(ended)})
         self._attempt = None
 
-    def preview(self, built: Sequence[Version], environment: Environment, seconds: float) -> None:
+    def preview(
+        self, built: Sequence[Version], environment: Environment, metadata: Mapping[str, FeatureView], seconds: float
+    ) -> None:
         """Swap each public view of the environment's schema, then record versions and environment at once."""
         self._lock.require()
         entries = self._ledger.read()
         self._require_own(entries, environment.name)
         self._require_standing(entries, built, environment.live)
         key = ("environment", environment.name)
-        recorded = {**_versions(entries, built, environment.live, {}), key: document_of(environment)}
+        recorded = {**_versions(entries, built, environment.live, metadata), key: document_of(environment)}
         if self._attempt is not None:
             ended = replace(self._attempt, outcome="done", seconds=seconds)
             recorded[attempt_key(ended)] = document_of(ended)

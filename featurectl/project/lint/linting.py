@@ -174,7 +174,7 @@ def _ask_helpers(helpers: Helpers | None, tasks: Sequence[_Task], cache: Content
     for number, share in shares.items():
         for task, raw in zip(share, helpers.answer(number, share), strict=True):
             if raw is not None:
-                cache.get(task.content, lambda raw=raw: raw)
+                cache.put(task.content, raw)
 
 
 def check(query: Query, text: str, known: Mapping[str, _Facts], *, trained: bool) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def columns_of_query(tree: exp.Expression, schema: Mapping[str, Types], scope: S
 def _typed(tree: exp.Expression, schema: Mapping[str, Types]) -> Types | None:
     known = {name: {c: of or _UNKNOWN for c, of in columns.items()} for name, columns in schema.items()}
     try:
-        return output_types(Query("", tree, (), "", None), schema=known)
+        return output_types(Query("", tree), schema=known)
     except ProjectError:
         return None  # what the embedded engine cannot run has no types here: rules that need them say nothing
 

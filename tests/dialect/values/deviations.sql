@@ -28,3 +28,14 @@ SELECT id, t::jsonb ->> 'a' AS x FROM s WHERE id = 11;
 
 -- query: a whole number of JSON beyond 64 bits keeps its digits as text
 SELECT id, t::jsonb ->> 'a' AS x FROM s WHERE id = 12;
+
+-- query: the mean of infinities as numeric is NaN here
+SELECT avg(t::double precision::numeric)::double precision AS x FROM s WHERE id = 8;
+
+-- query: where every value of a frame has left it, sum is NULL here, 0 there
+SELECT id, sum(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x
+FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id END AS v FROM s WHERE id < 6) AS f;
+
+-- query: where every value of a frame has left it, avg is NULL here, NaN there
+SELECT id, avg(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x
+FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id * 0.5::double precision END AS v FROM s WHERE id < 6) AS f;
