@@ -52,6 +52,7 @@ def featurectl(folder: Path, shape: Shape, applies: bool) -> dict[str, tuple[flo
         print(f"  {name}: {taken[name][0]:.2f} s", file=sys.stderr, flush=True)
         return out
 
+    *taken["10,000,000 additions in Python"], _ = timed([sys.executable, "-c", ADDITIONS], root, environment)  # type: ignore[assignment]
     run("--help", "--help")
     if hasattr(os, "sched_setaffinity"):
         *taken["plan, nothing known, one core"], _ = timed([sys.executable, "-c", ON_ONE_CORE], root, environment)  # type: ignore[assignment]
@@ -71,6 +72,8 @@ def featurectl(folder: Path, shape: Shape, applies: bool) -> dict[str, tuple[flo
     return taken
 
 
+# How fast the machine is at this moment.
+ADDITIONS = "sum(number for number in range(10_000_000))"
 ON_ONE_CORE = (
     "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
     "from featurectl.cli import main; main(['plan'])"
