@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurectl.dialect import MACROS, parse_query, reading, translate, translate_query
-from featurectl.errors import ProjectError, UnsupportedOnEngine
+from featurectl.dialect._grammar import _require_source
+from featurectl.errors import ProjectError, SettingsError, UnsupportedOnEngine
 
 REFERENCES = [
     ("SELECT a FROM t", ("t",)),
@@ -256,3 +258,11 @@ def test_ctes_that_are_read_twice_by_others_that_are_read_twice_do_not_double() 
     one = parse_query(f"WITH {', '.join(ctes)} SELECT a FROM c59").fingerprint
     ctes[0] = "c0 AS (SELECT a FROM u)"
     assert parse_query(f"WITH {', '.join(ctes)} SELECT a FROM c59").fingerprint != one
+
+
+def test_a_compiled_parser_is_refused_with_the_mend() -> None:
+    compiled = ModuleType("sqlglot.parsers.risingwave")
+    compiled.__file__ = "sqlglot/parsers/risingwave.cpython-311-x86_64-linux-gnu.so"
+    with pytest.raises(SettingsError, match="sqlglotc is installed") as caught:
+        _require_source(compiled)
+    assert "pip uninstall sqlglotc" in (caught.value.hint or "")
