@@ -214,3 +214,12 @@ def test_a_select_leaves_the_rest_where_it_is(embedded: ReleaseProject) -> None:
     assert [(r.kind, r.name, r.stays_on) for r in change.readers] == [
         ("view", "means", "hourly_v1"), ("view", "features", "hourly_v1")
     ]  # fmt: skip
+
+
+def test_a_plan_names_who_is_pinned_to_what_it_replaces(embedded: ReleaseProject) -> None:
+    embedded.run("pin", "model:churn", "features@v1")
+    embedded.edit("sql/features.sql", "k.value * 2 AS doubled, ", "")
+    assert "pin model:churn stays on features_v1" in embedded.run("plan")
+    assert "read by pin model:churn" in embedded.run("apply", code=1)
+    embedded.run("apply", "--allow-breaking")
+    assert embedded.rows("SELECT max(doubled) FROM features_v1") == [(99.0,)]
