@@ -1,6 +1,6 @@
 """A project of many views: plan with nothing known, apply, plan with nothing to do, one changed leaf.
 
-    python benchmarks/bench_many_views.py [--views 1000] [--layers 10] [--sqlmesh PYTHON]
+    python benchmarks/bench_many_views.py [--views 1000] [--layers 10] [--plans] [--sqlmesh PYTHON]
 
 Fresh processes on the embedded target, in a folder that is thrown away. The generated views have 25 lines of SQL below
 eight of metadata; each above the first layer reads two of the layer below; each uses a macro. Beside each time stands
@@ -39,8 +39,8 @@ def timed(words: list[str], folder: Path, environment: dict[str, str]) -> tuple[
     return time.monotonic() - started, cpu, done.stdout
 
 
-def featurectl(folder: Path, shape: Shape) -> dict[str, tuple[float, float]]:
-    """Each action's seconds."""
+def featurectl(folder: Path, shape: Shape, applies: bool) -> dict[str, tuple[float, float]]:
+    """Each action's seconds; `applies`: not only plans."""
     root, environment = folder / "project", {**os.environ, "FEATURECTL_TARGET": "embedded"}
     environment.pop("FEATURECTL_HOME", None)
     root.mkdir()
@@ -52,15 +52,16 @@ def featurectl(folder: Path, shape: Shape) -> dict[str, tuple[float, float]]:
         print(f"  {name}: {taken[name][0]:.2f} s", file=sys.stderr, flush=True)
         return out
 
+    *taken["10,000,000 additions in Python"], _ = timed([sys.executable, "-c", ADDITIONS], root, environment)  # type: ignore[assignment]
     run("--help", "--help")
+    if hasattr(os, "sched_setaffinity"):
+        *taken["plan, nothing known, one core"], _ = timed([sys.executable, "-c", ON_ONE_CORE], root, environment)  # type: ignore[assignment]
+        shutil.rmtree(root / ".featurectl")
     out = run("plan, nothing known", "plan")
     assert f"{shape.views} to create" in out, out
-    shutil.rmtree(root / ".featurectl")
-    *taken["reading the project, nothing known"], _ = timed([sys.executable, "-c", READ], root, environment)  # type: ignore[assignment]
-    one = f"import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); {READ}"
-    shutil.rmtree(root / ".featurectl")
-    if hasattr(os, "sched_setaffinity"):
-        *taken["the same on one core"], _ = timed([sys.executable, "-c", one], root, environment)  # type: ignore[assignment]
+    if not applies:
+        run("plan, nothing changed since", "plan")
+        return taken
     run("first apply", "apply")
     assert "Nothing to do" in run("plan, nothing to do", "plan")
     name = change_leaf(root, shape, "sql")
@@ -71,9 +72,11 @@ def featurectl(folder: Path, shape: Shape) -> dict[str, tuple[float, float]]:
     return taken
 
 
-READ = (
-    "from pathlib import Path; from featurectl.settings import load_settings; from featurectl.project import "
-    "load_project; load_project(load_settings(Path('.')))"
+# How fast the machine is at this moment.
+ADDITIONS = "sum(number for number in range(10_000_000))"
+ON_ONE_CORE = (
+    "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+    "from featurectl.cli import main; main(['plan'])"
 )
 
 
@@ -96,11 +99,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--views", type=int, default=1000)
     parser.add_argument("--layers", type=int, default=10)
+    parser.add_argument("--plans", action="store_true", help="only plans, which take seconds; nothing is applied")
     parser.add_argument("--sqlmesh", metavar="PYTHON", help="an interpreter with SQLMesh and its DuckDB")
     options = parser.parse_args()
     shape = Shape(options.views, options.layers)
     with tempfile.TemporaryDirectory() as folder:
-        taken = featurectl(Path(folder), shape)
+        taken = featurectl(Path(folder), shape, not options.plans)
         other = sqlmesh(Path(folder), shape, options.sqlmesh) if options.sqlmesh else PUBLISHED
     where = "in this run" if options.sqlmesh else "published, 1,000 views"
     print(f"{' '.join(sys.argv)}; {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")

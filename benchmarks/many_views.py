@@ -18,7 +18,7 @@ FORMAT PLAIN ENCODE BYTES;
 """
 _MACRO = """\
 {% macro day_of(at) -%}
-date_trunc('day', {{ at }})
+date_trunc('day', {{ at }}, 'UTC')
 {%- endmacro %}
 
 {% macro mean(value) -%}
@@ -55,13 +55,13 @@ events AS (
 )
 SELECT
   key,
-  date_trunc('hour', at) AS hour,
+  date_trunc('hour', at, 'UTC') AS hour,
   {mean_x} AS x, -- mean of the hour
   {mean_y} AS y, -- mean of the hour
   count(*) AS readings
 FROM events
 WHERE x >= {number} OR y >= {number}
-GROUP BY key, date_trunc('hour', at)
+GROUP BY key, date_trunc('hour', at, 'UTC')
 """
 _UPPER = """\
 WITH joined AS (
@@ -87,7 +87,7 @@ SELECT
   x * 1.0{number} AS x, -- scaled
   y, -- as it is below
   CASE WHEN place = 1 THEN total END AS top, -- the day's largest
-  extract(hour FROM hour)::int AS hour_of_day,
+  extract(hour FROM hour AT TIME ZONE 'UTC')::int AS hour_of_day,
   place <= 3 AS is_among_first
 FROM ranked
 WHERE place <= 100
@@ -163,6 +163,7 @@ def _sqlmesh_query(shape: Shape, layer: int, number: int) -> str:
         "jsonb_typeof(j)", "lower(json_type(j))"
     )
     text = text.replace("  FROM raw_events\n", "  FROM (SELECT 0 AS log_partition, '0' AS log_offset, '{}' AS data)\n")
+    text = text.replace(", 'UTC')", ")")
     for below in (number, number + 1):
         name = shape.name(layer - 1, below)
         text = text.replace(f" {name} AS", f" many.{name} AS")

@@ -15,6 +15,7 @@ SERVERS = {
         "tests/deploy/test_services_run.py",
         "tests/dialect/test_values.py::test_risingwave",
         "tests/project/test_lint_rules.py",
+        "[risingwave]",
         "[RisingWave, Kafka",
     ),
     "kafka": ("tests/kafka/", "[embedded, Kafka"),

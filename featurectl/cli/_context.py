@@ -65,11 +65,11 @@ def open_engine_only(ctx: click.Context) -> Engine:
     return open_engine(settings, open_log(settings))
 
 
-def open_engine_and_project(ctx: click.Context) -> tuple[Engine, Project]:
+def open_engine_and_project(ctx: click.Context, *, keep_helpers: bool = False) -> tuple[Engine, Project]:
     """The engine and the project, read and rendered."""
     from featurectl.project import load_project
 
-    return open_engine_only(ctx), load_project(settings_of(ctx))
+    return open_engine_only(ctx), load_project(settings_of(ctx), keep_helpers=keep_helpers)
 
 
 def progress_lines(label: str) -> Callable[[str], None]:

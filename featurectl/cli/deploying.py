@@ -64,7 +64,7 @@ def plan(
     from featurectl.services.linting import lint
     from featurectl.services.saved_plans import save_plan
 
-    engine, project = open_engine_and_project(ctx)
+    engine, project = open_engine_and_project(ctx, keep_helpers=True)
     result = make_plan(project, engine, select, environment)
     if out is not None:
         save_plan(result, out, engine.name, select, environment)

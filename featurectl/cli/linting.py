@@ -33,7 +33,7 @@ def lint(ctx: click.Context, select: tuple[str, ...], strict: bool, output: str)
     from featurectl.services.linting import lint as run_lint
 
     settings = settings_of(ctx)
-    report = run_lint(load_project(settings), settings, select)
+    report = run_lint(load_project(settings, keep_helpers=True), settings, select)
     if output == "table":
         print_findings(report)
     else:

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, ClassVar
 from sqlglot import exp
 from sqlglot.dialects.risingwave import RisingWave
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parsers import risingwave as parser
 from sqlglot.parsers.risingwave import RisingWaveParser
 from sqlglot.tokenizer_core import TokenType
 
 from featurectl.dialect._split import without_comments
-from featurectl.errors import ProjectError
+from featurectl.errors import ProjectError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
 __all__ = ["fold_identifiers", "line_of", "parse_one"]
@@ -28,6 +30,18 @@ __all__ = ["fold_identifiers", "line_of", "parse_one"]
 
 # What it does not know it says there, and goes on. Here that becomes an error, so it need not be said twice.
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
+
+
+def _require_source(module: ModuleType) -> None:
+    """Raise SettingsError where the parser is sqlglotc's: our grammar cannot be a delta on a compiled one."""
+    if not str(module.__file__).endswith(".py"):
+        raise SettingsError(
+            "sqlglotc is installed: featurectl's grammar extends sqlglot's parser, which it cannot if that is compiled",
+            hint="pip uninstall sqlglotc, or an environment of its own for featurectl",
+        )
+
+
+_require_source(parser)
 
 
 def _arrow(kind: type[exp.Expression]) -> Callable[..., Any]:

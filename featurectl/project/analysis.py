@@ -10,18 +10,18 @@ import json
 import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurectl.errors import ProjectError
 from featurectl.project.cache import ContentCache, source_stamp
-from featurectl.project.helping import answer, helped
+from featurectl.project.helping import Helpers, answers
 from featurectl.project.model import SourceTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from featurectl.dialect import Query, Statement
     from featurectl.project.rendering import Rendered
@@ -92,23 +92,32 @@ class Analyser:
     def __init__(self, cache_file: Path | None) -> None:
         stamp = source_stamp(Path(__file__).parent.parent / "dialect", Path(__file__))
         self._cache = ContentCache(cache_file, f"{normaliser()} {stamp}")
+        self._parsed: dict[str, Query] = {}
 
-    def prepare(self, views: Iterable[Rendered]) -> None:
+    def parsed(self, text: str) -> Query | None:
+        """The query of this text, if it had to be parsed: who needs the tree need not parse again."""
+        return self._parsed.get(text)
+
+    def prepare(self, views: Iterable[Rendered]) -> Helpers:
         """Analyse views of which nothing is known yet, with the help of other cores where it is worth it."""
         texts = [text for text in dict.fromkeys(view.text for view in views) if not self._cache.knows(f"view\0{text}")]
-        with helped(texts) as (ours, shares):
-            if not shares:
-                return
-            for text, raw in zip(ours, answer(ours, raw_view), strict=True):
-                if raw is not None:
-                    self._cache.get(f"view\0{text}", partial(_given, raw))
-            for share in shares:
-                for text, raw in share.results().items():
-                    self._cache.get(f"view\0{text}", partial(_given, raw))
+        helpers = Helpers(texts)
+        for number, share in enumerate(helpers.shares):
+            helpers.ask(number, "view", share)
+        if helpers.shares:
+            self._learn(helpers.ours, answers(helpers.ours, self._raw_view))
+        for number, share in enumerate(helpers.shares):
+            self._learn(share, helpers.answer(number, share))
+        return helpers
+
+    def _learn(self, texts: Sequence[str], found: Sequence[Any]) -> None:
+        for text, raw in zip(texts, found, strict=True):
+            if raw is not None:
+                self._cache.put(f"view\0{text}", raw)
 
     def view(self, rendered: Rendered) -> ViewAnalysis:
         """Analyse a view's query. Raises ProjectError."""
-        raw = self._remember("view", rendered.text, lambda: asdict(_analyse_view(rendered)))
+        raw = self._remember("view", rendered.text, lambda: asdict(self._analyse(rendered)))
         columns = raw["columns"]
         return ViewAnalysis(
             tuple(raw["references"]),
@@ -116,6 +125,14 @@ class Analyser:
             None if columns is None else tuple(columns),
             raw["descriptions"],
         )
+
+    def _raw_view(self, text: str) -> dict[str, Any]:
+        raw, self._parsed[text] = raw_view(text)
+        return raw
+
+    def _analyse(self, rendered: Rendered) -> ViewAnalysis:
+        query = self._parsed[rendered.text] = parse_view(rendered)
+        return _analysis_of(query)
 
     def migration(self, rendered: Rendered) -> MigrationAnalysis:
         """Analyse a migration's statements. Raises ProjectError."""
@@ -172,19 +189,15 @@ def _hash_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def raw_view(text: str) -> dict[str, Any]:
-    """What is read out of a query that stands in no file, as JSON can hold it. Raises ProjectError."""
-    from featurectl.project.rendering import Rendered
+def raw_view(text: str) -> tuple[dict[str, Any], Query]:
+    """What is read out of a query that stands in no file, as JSON can hold it; and the query. Raises ProjectError."""
+    from featurectl.dialect import parse_query
 
-    return asdict(_analyse_view(Rendered("", text)))
-
-
-def _given(value: Any) -> Any:
-    return value
+    query = parse_query(text)
+    return asdict(_analysis_of(query)), query
 
 
-def _analyse_view(rendered: Rendered) -> ViewAnalysis:
-    query = parse_view(rendered)
+def _analysis_of(query: Query) -> ViewAnalysis:
     return ViewAnalysis(query.references, query.fingerprint, query.columns, _descriptions(query))
 
 

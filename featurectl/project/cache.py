@@ -33,6 +33,11 @@ class ContentCache:
         """Whether the value for a content need not be computed."""
         return _key(content) in self._known
 
+    def put(self, content: str, value: Any) -> None:
+        """Take over a value that JSON can hold, computed elsewhere."""
+        self._known[_key(content)] = value
+        self._dirty = True
+
     def get(self, content: str, compute: Callable[[], Any]) -> Any:
         """The value for a content; computed where it is not known, and then as JSON gives it back."""
         key = _key(content)

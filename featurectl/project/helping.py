@@ -1,8 +1,9 @@
-"""Other processes that parse a share of a large project's queries, so that the first plan uses every core.
+"""Other processes that analyse a share of a large project's queries, so that the first plan uses every core.
 
-A helper is this module run as a program: texts come in on standard input, what was read out of them goes out on
-standard output, both as JSON. Whatever a helper does not answer, for whatever reason, is analysed here instead, where
-an error of a query is told with its file and line.
+A helper is this module run as a program. Each line that it reads is a task, a kind with items; each line that it writes
+is what it found, an item each: JSON both ways. It keeps the trees of what it parsed, so it is asked about those again.
+Whatever a helper does not answer, for whatever reason, is done here instead, where an error of a query is told with its
+file and line.
 """
 
 from __future__ import annotations
@@ -11,62 +12,80 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["Share", "answer", "helped"]
+    from featurectl.dialect import Query
+
+__all__ = ["Helpers", "answers"]
 
 # Starting a helper costs as much as parsing about so many queries.
 _WORTH_A_HELPER = 150
 _MOST = 8
 
 
-class Share:
-    """Texts that a helper has taken."""
+class Helpers:
+    """Started for texts of queries, one helper for each other core; none where that is not worth it.
 
-    def __init__(self, process: subprocess.Popen[bytes], texts: Sequence[str]) -> None:
-        self._process, self._texts = process, texts
+    `ours` are the texts that are left for this process; `shares` are those of the helpers.
+    """
 
-    def results(self) -> dict[str, Any]:
-        """What was read out of each text; texts that the helper could not analyse are left out."""
-        try:
-            out, _ = self._process.communicate()
-            found = json.loads(out)
-        except (OSError, ValueError):
-            return {}
-        complete = isinstance(found, list) and len(found) == len(self._texts)
-        return {t: raw for t, raw in zip(self._texts, found, strict=True) if raw is not None} if complete else {}
-
-
-@contextmanager
-def helped(texts: Sequence[str]) -> Iterator[tuple[Sequence[str], list[Share]]]:
-    """Give shares of the texts to helpers, one a core; answers the texts that are left for this process."""
-    count = min(_cores(), _MOST, len(texts) // _WORTH_A_HELPER)
-    if count < 2 or not sys.executable:
-        yield texts, []
-        return
-    size = (len(texts) - _WORTH_A_HELPER) // count  # helpers start later, so they get less
-    processes: list[subprocess.Popen[bytes]] = []
-    shares = []
-    try:
-        for number in range(count - 1):
-            part = texts[number * size : (number + 1) * size]
+    def __init__(self, texts: Sequence[str]) -> None:
+        count = min(_cores(), _MOST, len(texts) // _WORTH_A_HELPER)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.close = weakref.finalize(self, _end, self._processes)
+        self.ours = list(texts)
+        self.shares: list[list[str]] = []
+        if count < 2 or not sys.executable:
+            return
+        mine, rest = texts[:_WORTH_A_HELPER], texts[_WORTH_A_HELPER:]  # helpers start later, so they get less
+        for number in range(1, count):
             process = _start()
             if process is not None:
-                processes.append(process)
-                if _hand_over(process, part):
-                    shares.append(Share(process, part))
-        yield texts[len(shares) * size :] if len(shares) == count - 1 else texts, shares
-    finally:
-        for process in processes:
-            process.kill()  # one that has answered is gone already
-            for stream in (process.stdin, process.stdout):
+                self._processes.append(process)
+                self.shares.append(list(rest[number::count]))
+        taken = {text for share in self.shares for text in share}
+        self.ours = [*mine, *(text for text in rest if text not in taken)]
+        self._owners = {text: number for number, share in enumerate(self.shares) for text in share}
+
+    def owner(self, text: str) -> int | None:
+        """The number of the helper that has parsed this text; None if none has."""
+        return self._owners.get(text) if self.shares and self.close.alive else None
+
+    def ask(self, number: int, kind: str, items: Sequence[Any]) -> None:
+        """Give a helper a task. It is answered before the next one is given."""
+        stream = self._processes[number].stdin
+        assert stream is not None
+        try:
+            stream.write(json.dumps([kind, items]).encode() + b"\n")
+            stream.flush()
+        except OSError:  # it is gone: then there is no answer either
+            return
+
+    def answer(self, number: int, items: Sequence[Any]) -> list[Any]:
+        """What a helper found, an item each, None where it found nothing."""
+        stream = self._processes[number].stdout
+        assert stream is not None
+        try:
+            found = json.loads(stream.readline())
+        except (OSError, ValueError):
+            found = None
+        return found if isinstance(found, list) and len(found) == len(items) else [None] * len(items)
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            try:
                 if stream is not None:
                     stream.close()
-            process.wait()
+            except OSError:  # what it was sent and never read
+                continue
+        process.wait()
 
 
 def _cores() -> int:
@@ -85,35 +104,43 @@ def _start() -> subprocess.Popen[bytes] | None:
         return None
 
 
-def _hand_over(process: subprocess.Popen[bytes], texts: Sequence[str]) -> bool:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(json.dumps(texts).encode())
-        process.stdin.close()
-    except OSError:
-        return False
-    process.stdin = None  # communicate() is not to close it again
-    return True
-
-
-def answer(texts: Sequence[str], analyse: Callable[[str], Any]) -> list[Any]:
-    """What `analyse` reads out of each text, None where it raises one of our errors."""
+def answers(items: Sequence[Any], find: Callable[[Any], Any]) -> list[Any]:
+    """What `find` finds for each item, None where it raises one of our errors."""
     from featurectl.errors import FeaturectlError
 
     found: list[Any] = []
-    for text in texts:
+    for item in items:
         try:
-            found.append(analyse(text))
+            found.append(find(item))
         except FeaturectlError:
             found.append(None)
     return found
 
 
-def main() -> None:
-    """Answer for the texts on standard input, all of them read before anything heavy is imported."""
-    texts = json.loads(sys.stdin.buffer.read())
-    from featurectl.project.analysis import raw_view
+class _Helper:
+    """What a helper does, by the task's kind."""
 
+    def __init__(self) -> None:
+        self._parsed: dict[str, Query] = {}
+
+    def view(self, text: str) -> dict[str, Any]:
+        from featurectl.project.analysis import raw_view
+
+        raw, self._parsed[text] = raw_view(text)
+        return raw
+
+    def lint(self, item: tuple[str, Any, bool]) -> dict[str, Any]:
+        from featurectl.project.lint.linting import check
+
+        text, known, trained = item
+        return check(self._parsed[text], text, known, trained=trained)
+
+
+def main() -> None:
+    """Answer tasks until the standard input ends."""
+    helper = _Helper()
     out = os.fdopen(1, "wb")
-    out.write(json.dumps(answer(texts, raw_view)).encode())
-    out.flush()
+    for line in sys.stdin.buffer:
+        kind, items = json.loads(line)
+        out.write(json.dumps(answers(items, getattr(helper, kind))).encode() + b"\n")
+        out.flush()

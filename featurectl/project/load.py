@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from featurectl.dialect import Query
+    from featurectl.project.helping import Helpers
     from featurectl.settings import Settings
 
 __all__ = ["load_project"]
@@ -35,10 +37,11 @@ class _Draft:
     metadata: ViewMetadata
     rendered: Rendered
     analysis: ViewAnalysis
+    parsed: Query | None
 
 
-def load_project(settings: Settings) -> Project:
-    """Read the project in `settings.project_dir`.
+def load_project(settings: Settings, *, keep_helpers: bool = False) -> Project:
+    """Read the project in `settings.project_dir`. `keep_helpers`: processes that helped may be asked again, by lint.
 
     Raises ProjectError with file, line and reason: no project there, a template or SQL that is wrong, an unknown
     reference, a cycle.
@@ -52,10 +55,12 @@ def load_project(settings: Settings) -> Project:
     renderer = Renderer(root, settings)
     analyser = Analyser(settings.home_dir / "cache" / "analysis.json")
     migrations = _load_migrations(root, renderer, analyser)
-    drafts = _load_views(root, renderer, analyser)
+    drafts, helpers = _load_views(root, renderer, analyser)
     analyser.save()
     views = _link(drafts, {name for m in migrations for name in m.creates})
-    return Project(root, root.name, views, migrations)
+    if not keep_helpers:
+        helpers.close()
+    return Project(root, root.name, views, migrations, helpers)
 
 
 def _load_migrations(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[Migration, ...]:
@@ -78,7 +83,7 @@ def _load_migrations(root: Path, renderer: Renderer, analyser: Analyser) -> tupl
     return tuple(found[number] for number in sorted(found))
 
 
-def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> dict[str, _Draft]:
+def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[dict[str, _Draft], Helpers]:
     found: dict[str, tuple[Rendered, ViewMetadata, Rendered]] = {}
     for path in sorted((root / "sql").rglob("*.sql")):
         if path.relative_to(root / "sql").parts[0] == "macros":
@@ -90,13 +95,13 @@ def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> dict[str,
                 file=rendered.file,
             )
         found[path.stem] = (rendered, metadata, body)
-    analyser.prepare(body for _, _, body in found.values())
+    helpers = analyser.prepare(body for _, _, body in found.values())
     drafts = {}
     for name, (rendered, metadata, body) in found.items():
         analysis = analyser.view(body)
         _check_columns(rendered, body, metadata, analysis)
-        drafts[name] = _Draft(name, metadata, body, analysis)
-    return drafts
+        drafts[name] = _Draft(name, metadata, body, analysis, analyser.parsed(body.text))
+    return drafts, helpers
 
 
 def _read_view(path: Path, renderer: Renderer, analyser: Analyser) -> tuple[Rendered, ViewMetadata, Rendered]:
@@ -199,6 +204,7 @@ def _link(drafts: Mapping[str, _Draft], tables: set[str]) -> dict[str, FeatureVi
             draft.analysis.fingerprint,
             chained,
             draft.analysis.descriptions,
+            draft.parsed,
         )
     return views
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from featurectl.dialect import Query, Statement
+    from featurectl.project.helping import Helpers
     from featurectl.project.rendering import Rendered
 
 __all__ = ["FeatureView", "Migration", "Project", "Relation", "SourceTable", "ViewMetadata", "chained_fingerprint"]
@@ -31,7 +32,8 @@ class FeatureView:
     """One `sql/**/name.sql`: a query with its metadata.
 
     `references` are the relations that the query reads, by name. `own_fingerprint` is that of the query's
-    normalised meaning alone, `fingerprint` that together with everything below it.
+    normalised meaning alone, `fingerprint` that together with everything below it. `parsed` is the query where
+    loading the project had to parse it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class FeatureView:
     own_fingerprint: str
     fingerprint: str
     descriptions: Mapping[str, str] = field(default_factory=dict)
+    parsed: Query | None = field(default=None, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -51,6 +54,8 @@ class FeatureView:
     @cached_property
     def query(self) -> Query:
         """The parsed query (parsing waits until something needs the tree)."""
+        if self.parsed is not None:
+            return replace(self.parsed, file=self.file)
         from featurectl.project.analysis import parse_view
 
         return parse_view(self.rendered)
@@ -111,6 +116,7 @@ class Project:
     name: str
     views: Mapping[str, FeatureView]
     migrations: tuple[Migration, ...]
+    helpers: Helpers | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def source_tables(self) -> Mapping[str, SourceTable]:

@@ -38,25 +38,42 @@ class Reach:
 
     def downstream(self, view: str) -> tuple[str, ...]:
         """The project's views that read it, directly or through others, in dependency order."""
-        found = {view}
-        after = self._names[self._places[view] + 1 :]
-        for name in after:
-            if not found.isdisjoint(self._project.views[name].references):
-                found.add(name)
-        return tuple(name for name in after if name in found)
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return list(self._project.views)
+        found: set[str] = set()
+        todo = [view]
+        while todo:
+            for name in self._read_by.get(todo.pop(), ()):
+                if name not in found:
+                    found.add(name)
+                    todo.append(name)
+        return tuple(sorted(found, key=self._places.__getitem__))
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        return {name: place for place, name in enumerate(self._names)}
+        return {name: place for place, name in enumerate(self._project.views)}
+
+    @cached_property
+    def _read_by(self) -> dict[str, list[str]]:
+        """The project's views that read a relation, by its name."""
+        found: dict[str, list[str]] = {}
+        for view in self._project.views.values():
+            for name in view.references:
+                found.setdefault(name, []).append(view.name)
+        return found
+
+    @cached_property
+    def _live_readers(self) -> dict[str, list[str]]:
+        """The views whose live version reads a relation, by its name."""
+        found: dict[str, list[str]] = {}
+        for version in self._state.versions:
+            if self._state.live.get(version.view) == version.number:
+                for name in version.inputs.values():
+                    found.setdefault(name, []).append(version.view)
+        return found
 
     def readers(self, version: Version, selected: AbstractSet[str]) -> tuple[Reader, ...]:
         """Who goes on reading the version. `selected` views are built anew and are none of them."""
         state, name = self._state, version.name
-        shown = {view for view, number in state.live.items() if f"{view}_v{number}" == name}
+        shown = {version.view} if state.live.get(version.view) == version.number else set()
         found = [Reader("pin", pin.consumer, name, name) for pin in state.pins if pin.version == name]
         found += [
             Reader("environment", environment.name, name, name)
@@ -70,9 +87,8 @@ class Reach:
             if outsider.reads == name
         ]
         found += [
-            Reader("view", other.view, name, name)
-            for other in state.versions
-            if name in other.inputs.values() and state.live.get(other.view) == other.number
-            if other.view not in selected and other.view in self._project.views
+            Reader("view", view, name, name)
+            for view in self._live_readers.get(name, ())
+            if view not in selected and view in self._project.views
         ]
         return tuple(found)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurectl.dialect import MACROS, parse_query, reading, translate, translate_query
-from featurectl.errors import ProjectError, UnsupportedOnEngine
+from featurectl.dialect._grammar import _require_source
+from featurectl.errors import ProjectError, SettingsError, UnsupportedOnEngine
 
 REFERENCES = [
     ("SELECT a FROM t", ("t",)),
@@ -232,3 +234,35 @@ def test_importing_the_room_does_not_import_sqlglot() -> None:
 def test_macros_are_plain_sql_with_our_prefix() -> None:
     assert all(macro.startswith("CREATE OR REPLACE MACRO rw_") for macro in MACROS)
     assert len({macro.split("(")[0] for macro in MACROS}) == len(MACROS)
+
+
+def test_the_name_of_a_derived_table_is_spelling_and_that_of_a_column_is_not() -> None:
+    def fingerprint(sql: str) -> str:
+        return parse_query(sql).fingerprint
+
+    one = fingerprint("SELECT p.*, q.b FROM (SELECT x.a FROM t AS x) AS p JOIN (VALUES (1, 2)) AS q(a, b) ON q.a = p.a")
+    assert (
+        fingerprint("SELECT d.*, v.b FROM (SELECT y.a FROM t AS y) d JOIN (VALUES (1, 2)) v(a, b) ON v.a = d.a") == one
+    )
+    assert (
+        fingerprint("SELECT d.*, v.b FROM (SELECT y.a FROM t AS y) d JOIN (VALUES (1, 2)) v(b, a) ON v.a = d.a") != one
+    )
+    assert fingerprint("SELECT (SELECT max(a) FROM t) AS p") != fingerprint("SELECT (SELECT max(a) FROM t) AS q")
+    first = "SELECT g AS x FROM (SELECT 1 AS a) AS g CROSS JOIN (SELECT 2 AS a) AS h"
+    assert fingerprint(first) != fingerprint(first.replace("AS g", "AS i").replace("AS h", "AS g"))
+
+
+def test_ctes_that_are_read_twice_by_others_that_are_read_twice_do_not_double() -> None:
+    ctes = ["c0 AS (SELECT a FROM t)"]
+    ctes += [f"c{n} AS (SELECT x.a FROM c{n - 1} AS x JOIN c{n - 1} AS y ON x.a = y.a)" for n in range(1, 60)]
+    one = parse_query(f"WITH {', '.join(ctes)} SELECT a FROM c59").fingerprint
+    ctes[0] = "c0 AS (SELECT a FROM u)"
+    assert parse_query(f"WITH {', '.join(ctes)} SELECT a FROM c59").fingerprint != one
+
+
+def test_a_compiled_parser_is_refused_with_the_mend() -> None:
+    compiled = ModuleType("sqlglot.parsers.risingwave")
+    compiled.__file__ = "sqlglot/parsers/risingwave.cpython-311-x86_64-linux-gnu.so"
+    with pytest.raises(SettingsError, match="sqlglotc is installed") as caught:
+        _require_source(compiled)
+    assert "pip uninstall sqlglotc" in (caught.value.hint or "")

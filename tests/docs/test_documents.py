@@ -87,6 +87,24 @@ def test_adding_a_field_as_the_document_says(copy: Path, tmp_path: Path) -> None
             assert printed.splitlines()[-4:] == body.splitlines()
 
 
+def test_releasing_as_the_document_says(copy: Path, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "releasing.md").read_text(encoding="utf-8").partition("## On RisingWave")[0]
+    file = ""
+    for part in re.finditer(r"`(sql/[\w/]+\.sql)`|^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        named, kind, body = part.groups()
+        file = named or file
+        if kind == "diff":
+            edit(copy, file, body)
+        elif kind == "console":
+            printed = "".join(run(command, copy, tmp_path / "home") for command in commands(body))
+            have = [line.rstrip() for line in printed.splitlines()]
+            if "featurectl history" in body:  # who, when and which commit
+                assert [line.split()[0] for line in have] == ["release", "-------", "3*", "2", "1"]
+                continue
+            said = outputs(body)
+            assert [line for line in said if line not in have] == [], printed
+
+
 def test_the_contract_line_of_the_document_is_python() -> None:
     [line] = [body for kind, body in blocks(ROOT / "docs" / "adding-a-field.md") if kind == "python"]
     from typing import Annotated

@@ -136,8 +136,8 @@ def test_only_the_selected_views_are_told_of(project: Project) -> None:
 
 def test_what_did_not_change_is_not_looked_at_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    check = linting._check
-    monkeypatch.setattr(linting, "_check", lambda view, *a, **k: (looked.append(view.name), check(view, *a, **k))[1])
+    check = linting._Task.check
+    monkeypatch.setattr(linting._Task, "check", lambda task: (looked.append(task.view.name), check(task))[1])
     project.write("a.sql", "SELECT k, v AS x FROM orders")
     project.write("b.sql", "SELECT k, sum(x) AS s FROM a GROUP BY k")
     assert project.found() == project.found() == [("RW207", 1)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +18,20 @@ def embedded_project(folder: Path) -> ReleaseProject:
     return ReleaseProject(folder / "project", {"FEATURECTL_HOME": str(home)}, home=home)
 
 
+@pytest.fixture(scope="session")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the project, applied on the embedded target: nobody changes it, all copy it."""
+    folder = tmp_path_factory.mktemp("applied")
+    embedded_project(folder).apply()
+    return folder
+
+
 @pytest.fixture
-def embedded(tmp_path: Path) -> ReleaseProject:
+def embedded(tmp_path: Path, applied: Path) -> ReleaseProject:
     """The project on the embedded target, applied."""
+    shutil.copytree(applied, tmp_path, dirs_exist_ok=True)
     made = embedded_project(tmp_path)
-    made.apply()
+    made.apply()  # finds nothing to do but a snapshot that still reads the other place
     return made
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import io
+from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from featurectl.cli import main
 from featurectl.engines import open_engine
 from featurectl.log import FileLog
 from featurectl.project import load_project
@@ -14,7 +16,6 @@ from featurectl.services.applying import ApplyOptions, ApplyResult
 from featurectl.services.applying import apply as run_apply
 from featurectl.services.applying import plan as make_plan
 from featurectl.settings import load_settings
-from tests.workspace import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,10 +100,12 @@ class ReleaseProject:
             return result.all()
 
     def run(self, *words: str, code: int = 0) -> str:
-        """The command line in a process of its own; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "featurectl", "--project", str(self.folder), *words],
-            env={**os.environ, **self.environment}, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        """What the command line printed, errors too."""
+        printed = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(printed):
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as caught:
+                main(["--project", str(self.folder), *words])
+        assert (caught.value.code or 0) == code, printed.getvalue()
+        return printed.getvalue()

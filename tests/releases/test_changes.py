@@ -24,28 +24,28 @@ HARMLESS = [
 ]
 
 
-def test_what_is_not_meaning_builds_nothing(project: ReleaseProject) -> None:
+def test_what_is_not_meaning_builds_nothing(embedded: ReleaseProject) -> None:
     for file, old, new in HARMLESS:
-        project.edit(file, old, new)
-    project.edit("sql/hourly.sql", "FROM readings", "FROM readings AS r")
-    project.edit("sql/hourly.sql", "WHERE value", "WHERE r.value")
-    project.edit("sql/features.sql", "AS k", "AS other")
-    project.edit("sql/features.sql", "JOIN places", "JOIN p2")
+        embedded.edit(file, old, new)
+    embedded.edit("sql/hourly.sql", "FROM readings", "FROM readings AS r")
+    embedded.edit("sql/hourly.sql", "WHERE value", "WHERE r.value")
+    embedded.edit("sql/features.sql", "AS k", "AS other")
+    embedded.edit("sql/features.sql", "JOIN places", "JOIN p2")
     # The qualifiers above are new where there were none: that is the only thing that may be a difference.
-    project.edit("sql/hourly.sql", "r.", "")
-    project.edit("sql/hourly.sql", "FROM readings AS r", "FROM readings AS whatever")
-    plan = project.plan()
+    embedded.edit("sql/hourly.sql", "r.", "")
+    embedded.edit("sql/hourly.sql", "FROM readings AS r", "FROM readings AS whatever")
+    plan = embedded.plan()
     assert {change.action for change in plan.changes} == {"reuse", "metadata"}
     assert plan.breaking == ()
-    assert project.apply().built == ()
-    assert project.plan().is_empty
+    assert embedded.apply().built == ()
+    assert embedded.plan().is_empty
 
 
-def test_order_of_ctes_builds_nothing(project: ReleaseProject) -> None:
+def test_order_of_ctes_builds_nothing(embedded: ReleaseProject) -> None:
     first = "places AS (SELECT place, mean FROM means)"
     second = "known AS (SELECT place, at, value FROM hourly)"
-    project.edit("sql/features.sql", f"{first}, {second}", f"{second}, {first}")
-    assert project.plan().is_empty
+    embedded.edit("sql/features.sql", f"{first}, {second}", f"{second}, {first}")
+    assert embedded.plan().is_empty
 
 
 def test_a_column_more_is_additive(project: ReleaseProject) -> None:
@@ -104,12 +104,12 @@ def test_a_breaking_change_on_each_target(project: ReleaseProject) -> None:
     assert {c.name: c.differing for c in compared.columns}["value"] == 0
 
 
-def test_a_view_that_is_dropped_is_breaking(project: ReleaseProject) -> None:
-    (project.folder / "sql/features.sql").unlink()
+def test_a_view_that_is_dropped_is_breaking(embedded: ReleaseProject) -> None:
+    (embedded.folder / "sql/features.sql").unlink()
     with pytest.raises(BreakingChange, match="features: the public view is gone"):
-        project.apply()
-    project.apply(allow_breaking=True)
-    assert "features" not in project.engine.inspect().live
+        embedded.apply()
+    embedded.apply(allow_breaking=True)
+    assert "features" not in embedded.engine.inspect().live
 
 
 def test_a_release_that_is_too_different_stops_and_both_versions_can_be_read(project: ReleaseProject) -> None:
@@ -150,21 +150,33 @@ def test_limits_of_the_view_and_of_the_settings(embedded: ReleaseProject) -> Non
     assert "setting compare: maen" in embedded.run("apply", code=1)
 
 
-def test_rows_that_go_missing_stop_a_release(project: ReleaseProject) -> None:
-    project.edit("sql/hourly.sql", "IS NOT NULL", "> 10")
+def test_rows_that_go_missing_stop_a_release(embedded: ReleaseProject) -> None:
+    embedded.edit("sql/hourly.sql", "IS NOT NULL", "> 10")
     with pytest.raises(TooDifferent, match=r"hourly_v2: \d+ of 240 rows are missing"):
-        project.apply()
-    assert project.engine.inspect().live == {"hourly": 1, "means": 1, "features": 1}
-    assert {v.name for v in project.engine.inspect().versions} >= {"hourly_v2", "means_v2", "features_v2"}
+        embedded.apply()
+    assert embedded.engine.inspect().live == {"hourly": 1, "means": 1, "features": 1}
+    assert {v.name for v in embedded.engine.inspect().versions} >= {"hourly_v2", "means_v2", "features_v2"}
 
 
-def test_a_saved_plan_is_applied_as_it_was_saved(project: ReleaseProject) -> None:
+def test_a_saved_plan_is_rehearsed_and_applied_as_it_was_saved(project: ReleaseProject) -> None:
     file = project.folder / "release.plan"
-    project.edit("sql/features.sql", "* 2", "* 2.1")
+    project.edit("sql/hourly.sql", "value IS NOT NULL", "value IS NOT NULL AND id >= 0")
     assert "rebuild" in project.run("plan", "--out", str(file), "--detailed-exitcode", code=2)
     saved = json.loads(file.read_text(encoding="utf-8"))
-    assert saved["plan"] == project.plan().id
-    assert f"plan {saved['plan']}" in project.run("apply", str(file))
+    before, planned = project.engine.inspect(), project.plan()
+    assert saved["plan"] == planned.id
+
+    rehearsed = [step.title for step in rehearse(planned)]
+    text = project.run("apply", str(file), "--dry-run")
+    assert [line.split(" ", 1)[1] for line in text.splitlines() if line[0].isdigit()] == rehearsed == saved["steps"]
+    assert "check value >= 0" in text
+    assert "features → features_v2" in text
+    assert project.engine.inspect() == before
+
+    walked: list[str] = []
+    result = project.apply(progress=lambda title, _number, _count: walked.append(title), saved=load_plan(file))
+    assert result.plan.id == saved["plan"]
+    assert [title for title in walked if ":" not in title] == rehearsed
     assert "the engine was changed since" in project.run("apply", "--plan", str(file), code=1)
 
 
@@ -185,23 +197,9 @@ def test_a_saved_plan_that_does_not_hold_is_refused(embedded: ReleaseProject) ->
         load_plan(file)
 
 
-def test_a_dry_run_walks_the_steps_of_the_apply(project: ReleaseProject) -> None:
-    project.edit("sql/hourly.sql", "value IS NOT NULL", "value IS NOT NULL AND id >= 0")
-    before = project.engine.inspect()
-    rehearsed = [step.title for step in rehearse(project.plan())]
-    text = project.run("apply", "--dry-run")
-    assert "check value >= 0" in text
-    assert "features → features_v2" in text
-    assert project.engine.inspect() == before
-    walked: list[str] = []
-    project.apply(progress=lambda title, _number, _count: walked.append(title))
-    assert [title for title in walked if ":" not in title] == rehearsed
-    assert [line.split(" ", 1)[1] for line in text.splitlines() if line[0].isdigit()] == rehearsed
-
-
-def test_what_the_plan_prints(project: ReleaseProject) -> None:
-    project.edit("sql/hourly.sql", "value IS NOT NULL", "value > 1")
-    text = project.run("plan")
+def test_what_the_plan_prints(embedded: ReleaseProject) -> None:
+    embedded.edit("sql/hourly.sql", "value IS NOT NULL", "value > 1")
+    text = embedded.run("plan")
     assert "  - value IS NOT NULL\n" in text.replace("NOT value IS NULL", "value IS NOT NULL")
     assert "  + value > 1\n" in text
     assert "read by means, features" in text
@@ -210,9 +208,18 @@ def test_what_the_plan_prints(project: ReleaseProject) -> None:
     assert "240 rows now, reads" in text
 
 
-def test_a_select_leaves_the_rest_where_it_is(project: ReleaseProject) -> None:
-    project.edit("sql/hourly.sql", "value IS NOT NULL", "value >= 0")
-    [change] = project.plan("hourly").changes
+def test_a_select_leaves_the_rest_where_it_is(embedded: ReleaseProject) -> None:
+    embedded.edit("sql/hourly.sql", "value IS NOT NULL", "value >= 0")
+    [change] = embedded.plan("hourly").changes
     assert [(r.kind, r.name, r.stays_on) for r in change.readers] == [
         ("view", "means", "hourly_v1"), ("view", "features", "hourly_v1")
     ]  # fmt: skip
+
+
+def test_a_plan_names_who_is_pinned_to_what_it_replaces(embedded: ReleaseProject) -> None:
+    embedded.run("pin", "model:churn", "features@v1")
+    embedded.edit("sql/features.sql", "k.value * 2 AS doubled, ", "")
+    assert "pin model:churn stays on features_v1" in embedded.run("plan")
+    assert "read by pin model:churn" in embedded.run("apply", code=1)
+    embedded.run("apply", "--allow-breaking")
+    assert embedded.rows("SELECT max(doubled) FROM features_v1") == [(99.0,)]

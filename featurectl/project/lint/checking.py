@@ -8,7 +8,7 @@ from featurectl.project.lint import aggregates, relations, times, windows
 from featurectl.project.lint.scopes import columns_of_query, line, scopes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlglot import exp
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[Scope], Iterable[tuple[exp.Expression, str]]]
 
-__all__ = ["Hit", "check_query", "types_of_query"]
+__all__ = ["Hit", "check_query"]
 
 _CHECKS: dict[str, Check] = {
     "RW101": windows.windows_without_partition,
@@ -45,19 +45,21 @@ class Hit(NamedTuple):
     message: str
 
 
-def check_query(query: Query, known: Mapping[str, Relation], *, trained: bool) -> Iterator[Hit]:
-    """Every place that breaks a rule. `trained`: a training set reads the query's rows, directly or through others."""
-    for scope in scopes_of(query.tree, known):
-        for code, check in _CHECKS.items():
-            if trained or code not in _OF_TRAINING:
-                for node, message in check(scope):
-                    yield Hit(code, line(node), message)
+def check_query(query: Query, known: Mapping[str, Relation], *, trained: bool) -> tuple[set[Hit], Types | None]:
+    """Every place that breaks a rule; and the output columns with their types, None for one that is not known.
 
-
-def types_of_query(query: Query, known: Mapping[str, Relation]) -> Types | None:
-    """The output columns and their types, None for a type that is not known."""
+    `trained`: a training set reads the query's rows, directly or through others.
+    """
+    scopes = list(scopes_of(query.tree, known))
+    hits = {
+        Hit(code, line(node), message)
+        for scope in scopes
+        for code, check in _CHECKS.items()
+        if trained or code not in _OF_TRAINING
+        for node, message in check(scope)
+    }
     columns = {name: relation.columns for name, relation in known.items() if relation.columns is not None}
-    found = columns_of_query(query.tree, columns)
+    found = columns_of_query(query.tree, columns, scopes[-1] if scopes else None)
     if found is None and query.columns is not None:
-        return dict.fromkeys(query.columns)
-    return found
+        return hits, dict.fromkeys(query.columns)
+    return hits, found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,13 @@ from featurectl.project.cache import ContentCache, source_stamp
 from featurectl.project.lint.rules import RULES, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from featurectl.dialect import Query
+    from featurectl.project.helping import Helpers
     from featurectl.project.model import FeatureView, Migration, Project
 
-__all__ = ["Finding", "LintReport", "lint_project"]
+__all__ = ["Finding", "LintReport", "check", "lint_project"]
 
 _SOURCE_TYPES = {"partition": "varchar", "offset": "varchar", "timestamp": "timestamptz", "key": "bytea"}
 
@@ -71,15 +73,19 @@ def lint_project(project: Project, cache_file: Path | None, selected: frozenset[
     trained = _read_by_training(project)
     findings: list[Finding] = []
     suppressed = 0
-    for view in project.views.values():
-        known = {name: facts[name] for name in view.references if name in facts}
-        raw = _checked(view, known, trained=view.name in trained, cache=cache)
-        event_time = view.metadata.event_time
-        facts[view.name] = {"kind": "view", "columns": raw["columns"], "event_time": event_time}
-        if selected is None or view.name in selected:
-            kept, forgiven = _forgive(view, raw)
-            findings += kept
-            suppressed += forgiven
+    for views in _layers(project):
+        tasks = [_Task(view, _known(view, facts), view.name in trained) for view in views]
+        _ask_helpers(project.helpers, tasks, cache)
+        for task in tasks:
+            view = task.view
+            raw = cache.get(task.content, task.check)
+            facts[view.name] = {"kind": "view", "columns": raw["columns"], "event_time": view.metadata.event_time}
+            if selected is None or view.name in selected:
+                kept, forgiven = _forgive(view, raw)
+                findings += kept
+                suppressed += forgiven
+    if project.helpers is not None:
+        project.helpers.close()
     cache.save()
     return LintReport(tuple(sorted(findings, key=lambda f: (f.file, f.line, f.code))), suppressed)
 
@@ -117,23 +123,69 @@ def _columns_in(migration: Migration) -> list[tuple[str, Mapping[str, str]]]:
     return found
 
 
-def _checked(view: FeatureView, known: Mapping[str, _Facts], *, trained: bool, cache: ContentCache) -> dict[str, Any]:
-    content = json.dumps(["view", view.text, known, trained], sort_keys=True)
-    found: dict[str, Any] = cache.get(content, lambda: _check(view, known, trained=trained))
-    return found
+@dataclass(frozen=True)
+class _Task:
+    """One view, with what is known of what it reads."""
+
+    view: FeatureView
+    known: Mapping[str, _Facts]
+    trained: bool
+
+    @cached_property
+    def content(self) -> str:
+        """What the result depends on."""
+        return json.dumps(["view", self.view.text, self.known, self.trained], sort_keys=True)
+
+    def check(self) -> dict[str, Any]:
+        """Hold it against the rules, here."""
+        return check(self.view.query, self.view.text, self.known, trained=self.trained)
 
 
-def _check(view: FeatureView, known: Mapping[str, _Facts], *, trained: bool) -> dict[str, Any]:
-    from featurectl.project.lint.checking import check_query, types_of_query
+def _layers(project: Project) -> Iterable[list[FeatureView]]:
+    """The views, each layer reading only those before it."""
+    depths: dict[str, int] = {}
+    layers: dict[int, list[FeatureView]] = {}
+    for view in project.views.values():
+        depth = depths[view.name] = 1 + max((depths.get(name, 0) for name in view.references), default=0)
+        layers.setdefault(depth, []).append(view)
+    return (layers[depth] for depth in sorted(layers))
+
+
+def _known(view: FeatureView, facts: Mapping[str, _Facts]) -> dict[str, _Facts]:
+    return {name: facts[name] for name in view.references if name in facts}
+
+
+def _ask_helpers(helpers: Helpers | None, tasks: Sequence[_Task], cache: ContentCache) -> None:
+    """Let helpers check what they have parsed, and meanwhile check the rest here."""
+    if helpers is None or not helpers.shares:
+        return
+    new = [task for task in tasks if not cache.knows(task.content)]
+    shares: dict[int, list[_Task]] = {}
+    for task in new:
+        number = helpers.owner(task.view.text)
+        if number is not None:
+            shares.setdefault(number, []).append(task)
+    for number, share in shares.items():
+        helpers.ask(number, "lint", [(task.view.text, task.known, task.trained) for task in share])
+    given = {id(task) for share in shares.values() for task in share}
+    for task in new:
+        if id(task) not in given:
+            cache.get(task.content, task.check)
+    for number, share in shares.items():
+        for task, raw in zip(share, helpers.answer(number, share), strict=True):
+            if raw is not None:
+                cache.put(task.content, raw)
+
+
+def check(query: Query, text: str, known: Mapping[str, _Facts], *, trained: bool) -> dict[str, Any]:
+    """What the rules find in a query, what its comments suppress, and its columns: as JSON can hold it."""
+    from featurectl.project.lint.checking import check_query
     from featurectl.project.lint.scopes import Relation
     from featurectl.project.lint.suppressions import suppressions_in
 
     relations = {name: Relation(**facts) for name, facts in known.items()}
-    return {
-        "hits": sorted(set(check_query(view.query, relations, trained=trained))),
-        "suppressions": list(suppressions_in(view.text)),
-        "columns": types_of_query(view.query, relations),
-    }
+    hits, columns = check_query(query, relations, trained=trained)
+    return {"hits": sorted(hits), "suppressions": list(suppressions_in(text)), "columns": columns}
 
 
 def _forgive(view: FeatureView, raw: Mapping[str, Any]) -> tuple[list[Finding], int]:

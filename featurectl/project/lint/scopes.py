@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from featurectl.dialect import Query, output_types
 from featurectl.dialect._grammar import line_of
+from featurectl.dialect._types import rw_type
 from featurectl.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ __all__ = ["TEMPORAL", "Relation", "Scope", "Source", "columns_of_query", "conju
 
 TEMPORAL = ("date", "timestamp", "timestamptz")
 _UNKNOWN = "?"  # no type has this name
+_INNER = (exp.Query, exp.Values, exp.With)
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,19 @@ class Scope:
 
     def nodes(self, *kinds: type[exp.Expression]) -> Iterator[exp.Expression]:
         """Nodes of these kinds that belong to this SELECT and to no query inside it."""
+        return (node for node in self._own if isinstance(node, kinds))
+
+    @cached_property
+    def _own(self) -> list[exp.Expression]:
+        """All of them: every rule asks, so the tree is walked once."""
+        found: list[exp.Expression] = []
         todo: list[exp.Expression] = [self.select]
         while todo:
-            node = todo.pop(0)
-            if isinstance(node, kinds):
-                yield node
-            todo[:0] = [p for p in node.iter_expressions() if not isinstance(p, exp.Query | exp.Values | exp.With)]
+            node = todo.pop()
+            found.append(node)
+            parts = [p for p in node.iter_expressions() if not isinstance(p, _INNER)]
+            todo += reversed(parts)
+        return found
 
     def calls(self, *names: str) -> Iterator[exp.Expression]:
         """Calls of functions by name."""
@@ -69,6 +79,10 @@ class Scope:
 
     def type_of(self, node: exp.Expression) -> str | None:
         """The type of an expression over this SELECT's sources; None if it is not known."""
+        if isinstance(node, exp.Column) and not node.is_star:
+            source = self.source_of(node)
+            if source is not None and source.columns is not None and node.name in source.columns:
+                return source.columns[node.name]
         known = {source.name: source.columns for source in self.sources if source.columns is not None}
         tables = [exp.Table(this=exp.to_identifier(source.name, quoted=True)) for source in self.sources]
         probe = exp.Select(expressions=[exp.Alias(this=node.copy(), alias=exp.to_identifier("probe"))])
@@ -101,9 +115,18 @@ def conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
         yield node
 
 
-def columns_of_query(tree: exp.Expression, schema: Mapping[str, Types]) -> Types | None:
-    """The output columns and their types; None where they are not known."""
-    return _typed(tree, schema)
+def columns_of_query(tree: exp.Expression, schema: Mapping[str, Types], scope: Scope | None = None) -> Types | None:
+    """The output columns and their types; None where they are not known. `scope`: the tree's own, if it was made."""
+    if scope is None or scope.select is not tree or "with_" not in tree.args:
+        return _typed(tree, schema)
+    # The scope knows what the CTEs give: they need not be gone through again.
+    parts = dict(tree.args)
+    del tree.args["with_"]
+    try:
+        return _typed(tree, scope.schema)
+    finally:
+        tree.args.clear()
+        tree.args.update(parts)
 
 
 def _typed(tree: exp.Expression, schema: Mapping[str, Types]) -> Types | None:
@@ -144,9 +167,8 @@ class _Walk:
             yield self._source(item, schema, ctes)
 
     def _source(self, item: exp.Expression, schema: Mapping[str, Types], ctes: frozenset[str]) -> Source:
-        everything = exp.Select(expressions=[exp.Star()], from_=exp.From(this=item.copy()))
-        columns = _typed(everything, schema)
         named = _relation_named(item)
+        columns = _columns_of_item(item, schema)
         relation = self.relations.get(named) if named and named not in ctes else None
         times = {name for name, of in (columns or {}).items() if of in TEMPORAL}
         if relation is not None and relation.event_time is not None:
@@ -156,6 +178,23 @@ class _Walk:
         stored = bool(named) and named not in ctes
         lateral = isinstance(item, exp.Lateral)
         return Source(item.alias or named, item, columns, frozenset(times), stored, lateral)
+
+
+def _columns_of_item(item: exp.Expression, schema: Mapping[str, Types]) -> Types | None:
+    """The columns of an item of FROM."""
+    if _is_plain(item):
+        known = schema.get(item.name)
+        return known and {name: rw_type(of or _UNKNOWN) for name, of in known.items()}
+    return _typed(exp.Select(expressions=[exp.Star()], from_=exp.From(this=item.copy())), schema)
+
+
+def _is_plain(item: exp.Expression) -> bool:
+    """Whether it is a relation under its name or another, and nothing more."""
+    if not (isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier)):
+        return False
+    alias = item.args.get("alias")
+    renames = alias is not None and alias.args.get("columns")
+    return not renames and {key for key, value in item.args.items() if value} <= {"this", "alias"}
 
 
 def _relation_named(item: exp.Expression) -> str:

@@ -30,6 +30,8 @@ class Suppression(NamedTuple):
 
 def suppressions_in(sql: str) -> Iterator[Suppression]:
     """Those of a text, by its lines from 1."""
+    if "lint:" not in sql.lower():
+        return
     from featurectl.dialect._split import comments_in
 
     for comment in comments_in(sql):
