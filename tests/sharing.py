@@ -14,6 +14,7 @@ SERVERS = {
         "tests/clients/",
         "tests/deploy/test_services_run.py",
         "tests/dialect/test_values.py::test_risingwave",
+        "tests/dialect/test_random_queries.py::test_risingwave",
         "tests/project/test_lint_rules.py",
         "[risingwave]",
         "[RisingWave, Kafka",

@@ -45,9 +45,12 @@ def _text(value: Any, of: str | None, nested: bool = False) -> str:  # noqa: PLR
 
 
 def _before_christ(text: str) -> str:
-    """Python has no years before Christ, so DuckDB's spelling comes as text."""
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\d) \(BC\)(.*?)(\+00)?", text)
-    return f"{found[1]}{found[2]}{'+00:00' if found[3] else ''} BC" if found else text
+    """Python has no years before Christ and none of five digits, so DuckDB's spelling comes as text."""
+    found = re.fullmatch(r"(\d{4,5}-\d\d-\d\d)( \(BC\))?( [\d:.]+?)?(\+00)?", text)
+    if not found or not (found[2] or found[4]):
+        return text
+    clock = re.sub(r"\.\d{1,2}$", lambda part: part[0].ljust(4, "0"), found[3] or "")
+    return f"{found[1]}{clock}{'+00:00' if found[4] else ''}{' BC' if found[2] else ''}"
 
 
 def _plain(value: Any) -> str:  # noqa: PLR0911 - one line for each type
@@ -89,7 +92,7 @@ def _member(text: str) -> str:
 
 
 def _quoted(text: str, value: Any) -> str:
-    if isinstance(value, str | dict | datetime) and (
+    if isinstance(value, str | dict | datetime | bytes) and (
         not text or re.search(r'[{},"\\\s]', text) or text.upper() == "NULL"
     ):
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -99,7 +102,7 @@ def _quoted(text: str, value: Any) -> str:
 def _json(text: str) -> str:
     """RisingWave keeps keys sorted; the order of keys is no part of a document's meaning."""
     try:
-        return json.dumps(json.loads(text, parse_float=Decimal), sort_keys=True, ensure_ascii=False, default=str)
+        return json.dumps(json.loads(text, parse_float=float), sort_keys=True, ensure_ascii=False, default=str)
     except (ValueError, TypeError):
         return text
 

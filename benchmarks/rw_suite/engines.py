@@ -36,6 +36,7 @@ __all__ = ["Answer", "Engine", "Featurectl", "Sqlglot"]
 
 _ZONE = re.compile(r"SET\s+(TIME\s*ZONE|TIMEZONE)\s*(=|TO)?\s*['\"]?([\w/+]+)", re.I)
 _TRANSACTION = re.compile(r"\s*(BEGIN|START\s+TRANSACTION)", re.I)
+_STRICT = re.compile(r"\s*SET\s+batch_expr_strict_mode\s*(?:=|TO)\s*(\w+)", re.I)
 _PATH = re.compile(r"\s*(SET\s+search_path\b|USE\b)", re.I)
 _OURS = re.compile(r"^\s*(BEGIN|START\s+TRANSACTION|COMMIT|END|WAIT|RECOVER|EXPLAIN|DESCRIBE|SHOW|ANALYZE)\b", re.I)
 # What a statement was about, so that what reads it is refused if the statement was.
@@ -101,6 +102,7 @@ class Featurectl:
     refused: dict[str, str] = field(default_factory=dict)
     zone: str = "UTC"
     outside: str = ""
+    strict: bool = True
 
     def __post_init__(self) -> None:
         self.con.execute(_SHOWN)
@@ -110,6 +112,9 @@ class Featurectl:
     def run(self, sql: str) -> None:
         if _TRANSACTION.match(sql) or _PATH.match(sql):
             self.outside = "a transaction" if _TRANSACTION.match(sql) else "a search path"
+        strict = _STRICT.match(sql)
+        if strict:
+            self.strict = strict[1].lower() != "false"
         zone = _ZONE.match(sql)
         if zone:
             self.zone = zone[3].upper()
@@ -216,7 +221,7 @@ class Featurectl:
             raise UnsupportedOnEngine(self.outside)
         query: Query = parse_query(sql)
         self._check(query.references)
-        translated = translate_query(query, in_view=False, schema=self.schema, keys=self._keys())
+        translated = translate_query(query, in_view=not self.strict, schema=self.schema, keys=self._keys())
         types = output_types(query, schema=self.schema)
         if self.zone != "UTC" and re.search(r"time|date", f"{sql} {types}", re.I):
             raise UnsupportedOnEngine(f"the session time zone {self.zone}")

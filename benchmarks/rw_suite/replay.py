@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["VERDICTS", "Judged", "replay"]
 
 VERDICTS = ("same", "named error", "different", "crash")
+# Our own errors while DuckDB computes: a cast or a function that fails outside a view
+_NAMED = re.compile(r"^Invalid Input Error: ([\w() .:'+-]+ failed|division by zero)$")
 _QUERY = re.compile(r"\s*(--[^\n]*\n\s*|/\*.*?\*/\s*)*(\(\s*)*(SELECT|WITH|VALUES)\b", re.I | re.S)
 _ORDER = re.compile(r"\border\s+by\s+([^()]*?)(\blimit\b|\boffset\b|\bfetch\b|$)", re.I | re.S)
 
@@ -54,6 +56,8 @@ def _judged(engine: Engine, record: Record) -> Judged:
     except FeaturectlError as error:
         return Judged(record, "named error", str(error).splitlines()[0])
     except Exception as error:  # noqa: BLE001 - a crash is a verdict
+        if _NAMED.search(str(error)):
+            return Judged(record, "named error", str(error).splitlines()[0])
         return Judged(record, "crash", f"{type(error).__name__}: {str(error).splitlines()[0]}")
     ours = [line_of(row, answer.types) for row in answer.rows]
     theirs = list(record.expected or ())

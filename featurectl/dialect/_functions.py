@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,9 @@ class Signature:
 
 S = Signature
 
-_MADE = "make_timestamp({0}, {1}, {2}, {3}, {4}, CAST({5} AS DOUBLE))"
+# DuckDB has a year 0, RisingWave goes from -1 to 1
+_YEAR = "CASE WHEN {0} < 0 THEN {0} + 1 WHEN {0} > 0 THEN {0} END"
+_MADE = f"make_timestamp({_YEAR}, {{1}}, {{2}}, {{3}}, {{4}}, CAST({{5}} AS DOUBLE))"
 
 FUNCTIONS: dict[str, list[Signature]] = {
     "abs": [S("int", "=0", "TRY(abs({0}))", raises=True), S("number", "=0", "abs({0})")],
@@ -121,12 +124,17 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "md5": [S("text", "varchar", "md5({0})"), S("bytea", "varchar", "md5({0})")],
     "jsonb_typeof": [S("jsonb", "varchar", "rw_jsonb_typeof({0})")],
     "jsonb_array_length": [S("jsonb", "int", "rw_jsonb_array_length({0})")],
-    "make_date": [S("int int int", "date", "TRY(make_date({0}, {1}, {2}))", raises=True)],
+    "make_date": [S("int int int", "date", f"TRY(make_date({_YEAR}, {{1}}, {{2}}))", raises=True)],
     "make_time": [S("int int number", "time", "TRY(make_time({0}, {1}, CAST({2} AS DOUBLE)))", raises=True)],
     "make_timestamp": [S("int int int int int number", "timestamp", f"TRY({_MADE})", raises=True)],
     "make_timestamptz": [S("int int int int int number", "timestamptz", f"rw_instant(TRY({_MADE}))", raises=True)],
     "to_timestamp": [
-        S("float", "timestamptz", "make_timestamptz(TRY_CAST(round({0} * 1000000) AS BIGINT))", raises=True)
+        S(
+            "float",
+            "timestamptz",
+            "make_timestamptz(TRY_CAST(round(CAST({0} AS DOUBLE) * 1000000) AS BIGINT))",
+            raises=True,
+        )
     ],
 }
 for _alias, _name in (("substring", "substr"), ("position", "strpos"), ("character_length", "char_length")):
@@ -174,6 +182,7 @@ def _fits(signature: Signature, types: list[Type]) -> bool:
 
 
 _IN_DOUBLE = {*DOUBLE_FUNCTIONS, "sqrt", "cbrt", "exp", "ln", "log", "log10", "sign", "to_timestamp", "pow", "power"}
+_NANOSECONDS = re.compile(r"\.\d{7}")
 _ROUNDINGS = ("ceil", "ceiling", "floor", "trunc", "round")
 
 
@@ -214,6 +223,8 @@ def _typeof(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def _by_table(ctx: Context, node: exp.Expression, name: str, arguments: list[exp.Expression]) -> Typed:
+    if name.startswith("make_time") and _NANOSECONDS.search(arguments[-1].name):
+        raise ctx.unsupported(node, f"{name} of nanoseconds", "give at most six decimals")
     typed = [ctx(argument) for argument in arguments]
     types = _promoted(name, [of for _, of in typed])
     signature = select_signature(ctx, node, FUNCTIONS, name, types)

@@ -90,6 +90,8 @@ def _comparable(ctx: Context, node: exp.Expression, *types: Type) -> None:
 def _any_of(ctx: Context, node: exp.Expression) -> Typed:
     inner = node.this.this if isinstance(node.this, exp.Paren) else node.this
     value, of = ctx(inner)
+    if of == "unknown":
+        raise ctx.unsupported(node, "ANY of a text", "cast it to an array")
     return sql("ANY({0})", value), of.removesuffix("[]") if of else None
 
 

@@ -101,6 +101,12 @@ def _conditions(ctx: Context, node: exp.Expression) -> None:
     group = node.args.get("group")
     if group is not None:
         ctx.check(group, frozenset({"expressions"}))
+        for key in group.expressions:  # DuckDB takes `(2)` for the second column
+            inner = key.unnest()
+            if not isinstance(key, exp.Literal) and isinstance(
+                inner.this if isinstance(inner, exp.Neg) else inner, exp.Literal
+            ):
+                raise ctx.unsupported(key, "GROUP BY a constant")
         keys = [ctx(key) for key in group.expressions]
         _no_intervals(ctx, node, "GROUP BY", [of for _, of in keys])
         group.set("expressions", [key for key, _ in keys])

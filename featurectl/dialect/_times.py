@@ -38,8 +38,8 @@ def date_trunc(ctx: Context, node: exp.Expression) -> Typed:
     inner, of = ctx(value)
     if zone and zone[0].name.upper() != "UTC":
         at = quoted(ctx.constant(zone[0], "a time zone"))
-        if of != "timestamptz":
-            raise ctx.unsupported(node, f"date_trunc of {of} in a time zone")
+        if of != "timestamptz" or name in ("second", "minute", "hour"):  # an hour may come twice in a zone
+            raise ctx.unsupported(node, f"date_trunc({name!r}, …) of {of} in a time zone")
         return sql(f"(date_trunc('{name}', {{0}} AT TIME ZONE {at}) AT TIME ZONE {at})", inner), of
     if of not in (None, "timestamp", "timestamptz"):
         raise ctx.unsupported(node, f"date_trunc of {of}", "cast to timestamptz")

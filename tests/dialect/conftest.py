@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -38,12 +39,18 @@ def risingwave() -> Iterator[Callable[[str], Rows]]:
     dsn = os.environ.get("FEATURECTL_TEST_RISINGWAVE_DSN")
     if not dsn:
         pytest.skip("FEATURECTL_TEST_RISINGWAVE_DSN is not set: nothing to compare with")
+    with in_a_schema(dsn, f"dialect_{os.getpid()}") as run:
+        yield run
+
+
+@contextmanager
+def in_a_schema(dsn: str, schema: str) -> Iterator[Callable[[str], Rows]]:
+    """What runs a statement in a new schema, which is dropped with its tables in the end."""
     import psycopg2
 
     connection = psycopg2.connect(dsn)
     connection.autocommit = True
     cursor = connection.cursor()
-    schema = f"dialect_{os.getpid()}"
 
     def run(statement: str) -> Rows:
         cursor.execute(statement)

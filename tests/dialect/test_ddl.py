@@ -195,3 +195,19 @@ def test_statements_are_cut_where_they_end(parts: list[tuple[str, str, str]]) ->
         lines.append(at + before.count("\n"))
         at += (before + piece + after).count("\n")
     assert [statement.line for statement in found] == lines
+
+
+def test_a_row_of_an_older_version_counts_for_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    text = (
+        "CREATE TABLE v (k INT PRIMARY KEY, a INT, b INT, n INT) ON CONFLICT DO UPDATE IF NOT NULL "
+        "WITH VERSION COLUMN (n); "
+        "INSERT INTO v VALUES (3, NULL, 5, 2), (3, 6, NULL, 1), (4, NULL, 1, 1), (4, 2, NULL, 2)"
+    )
+    for statement in parse_ddl(text):
+        con.execute(statement.duckdb_sql)  # type: ignore[attr-defined]
+    assert con.execute("SELECT * FROM v ORDER BY k").fetchall() == [(3, None, 5, 2), (4, 2, 1, 2)]
+
+
+def test_an_option_of_a_table_that_drops_rows_is_refused() -> None:
+    with pytest.raises(UnsupportedOnEngine, match="retention_seconds"):
+        parse_ddl("CREATE TABLE v (k INT) WITH (retention_seconds = 5)")
