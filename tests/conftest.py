@@ -14,7 +14,7 @@ import pytest
 
 from tests.kafka_service import KafkaServer, kafka_server
 from tests.services import ServerMissing, risingwave_server
-from tests.sharing import SERVERS, share
+from tests.sharing import SERVERS, STRAYS, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,7 +117,7 @@ def kafka_topic(kafka_dsn: str) -> Iterator[Callable[..., str]]:
         done.result()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test's marker follows from its fixtures: `-m "not risingwave"` leaves out what needs that server.
 
     The tests of a server come first, since they take longest.
@@ -126,9 +126,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for server in SERVERS:
             if any(name.startswith(f"{server}_") for name in getattr(item, "fixturenames", ())):
                 item.add_marker(server)
-        needs = next((server for server in SERVERS if item.get_closest_marker(server)), None)
-        if needs and share(item.nodeid) not in SERVERS:
-            raise pytest.UsageError(f"{item.nodeid} needs {needs}: name it in SERVERS of tests/sharing.py")
+    config.stash[STRAYS] = [
+        item.nodeid
+        for item in items
+        if any(map(item.get_closest_marker, SERVERS)) and share(item.nodeid) not in SERVERS
+    ]
     items.sort(key=lambda item: [share(item.nodeid) != server for server in SERVERS])
 
 

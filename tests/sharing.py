@@ -5,6 +5,7 @@ pytest-xdist's own groups are marks that it writes into a test's id, which pytes
 
 from __future__ import annotations
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # Where the tests of a server are: beginnings of an id, or (in brackets) of a parameter.
@@ -21,6 +22,9 @@ SERVERS = {
     ),
     "kafka": ("tests/kafka/", "[embedded, Kafka"),
 }
+
+# Tests that need a server and are at none of these places: tests/house wants none.
+STRAYS = pytest.StashKey[list[str]]()
 
 
 def share(nodeid: str) -> str:

@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from tests.house.source import ROOT
+from tests.sharing import STRAYS
 
 LOCK = ROOT / "requirements" / "dev.lock"
 
@@ -41,3 +42,7 @@ def test_lock_has_hashes_and_no_address() -> None:
 def test_no_file_names_a_path_of_a_machine() -> None:
     path = re.compile(rb"/(?:root|work|farm|Users)/")
     assert [name for name in tracked_files() if path.search((ROOT / name).read_bytes())] == []
+
+
+def test_tests_of_a_server_are_where_it_is_shared(request: pytest.FixtureRequest) -> None:
+    assert request.config.stash[STRAYS] == [], "name them in SERVERS of tests/sharing.py"
