@@ -26,7 +26,7 @@ HOURS = 30
 PATIENCE_SECONDS = 60
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def risingwave_for_readers(
     risingwave_dsn: str, kafka_dsn: str, kafka_topic: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployed]:

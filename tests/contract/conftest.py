@@ -19,7 +19,7 @@ _NEEDS = {EMBEDDED_ON_KAFKA: [pytest.mark.kafka], RISINGWAVE: [pytest.mark.risin
 _ENGINES = [pytest.param(engine, marks=_NEEDS.get(engine, ())) for engine in ENGINES]
 
 
-@pytest.fixture(scope="session", params=_ENGINES)
+@pytest.fixture(scope="package", params=_ENGINES)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """The project on one of the engines, applied once; all cases share it and each has keys of its own."""
     with ExitStack() as stack:

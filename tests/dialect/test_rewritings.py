@@ -111,7 +111,7 @@ json_scalars = st.one_of(
 documents = st.dictionaries(st.sampled_from(["a", "A", "b c", "é", 'q"', "\\"]), json_scalars, max_size=5)
 
 
-@relaxed
+@settings(relaxed, max_examples=25)
 @given(st.lists(st.tuples(documents, st.booleans()), min_size=1, max_size=8))
 def test_keys_of_one_parse_are_those_of_many(drawn: list[tuple[dict[str, Any], bool]]) -> None:
     """Parsed once for several keys, or once for each: the same, and the same as Python's parser."""

@@ -105,7 +105,7 @@ def in_batches(workspace: Workspace, solar: list[bytes], weather: list[bytes], r
 
 
 @given(streams, st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_disorder_repetition_and_batches_change_nothing(
     make_workspace: Callable[[], Workspace], stream: Any, rng: random.Random
 ) -> None:

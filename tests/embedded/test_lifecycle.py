@@ -228,14 +228,14 @@ def test_a_connection_held_open_sees_one_moment_and_stops_nobody(workspace: Work
 
 
 def test_a_source_table_stays_in_few_pieces(workspace: Workspace) -> None:
-    for n in range(20):
+    for n in range(10):
         workspace.publish(SOLAR, [EVENT % (n % 24, n)])
         workspace.refresh()
     pieces = list((workspace.settings.home_dir / "pieces" / SOLAR).glob("*.parquet"))
-    assert workspace.rows(f"SELECT count(*), count(DISTINCT log_offset) FROM {SOLAR}") == [(20, 20)]
+    assert workspace.rows(f"SELECT count(*), count(DISTINCT log_offset) FROM {SOLAR}") == [(10, 10)]
     [[listed]] = workspace.rows(f"SELECT count(*) FROM featurectl.pieces WHERE relation = '{SOLAR}'")
     assert listed <= 6
-    assert len(pieces) <= 30
+    assert len(pieces) <= 16
 
 
 def test_a_migration_that_changes_rows_refreshes_what_reads_them(copied: Workspace) -> None:

@@ -273,7 +273,8 @@ def test_queries_come_batch_by_batch_with_their_types(applied: SmallProject) -> 
         assert result.columns == ("n", "t", "at", "b")
         assert result.types == ("int", "varchar", "timestamptz", "bytea")
         sizes = [len(batch) for batch in result.batches]
-    assert sizes == [10000, 10000, 5000]
+    assert sum(sizes) == 25_000
+    assert sizes[0] < sizes[1] < max(sizes) == 10_000
     assert applied.rows("SELECT '\\xff00'::bytea AS b, '{\"a\": [1]}'::jsonb AS j") == [(b"\xff\x00", '{"a": [1]}')]
 
 

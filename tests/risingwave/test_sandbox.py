@@ -35,8 +35,10 @@ def test_the_cases_of_the_project_pass_here_too(risingwave_dsn: str, tmp_path: P
             risingwave_user=server["user"],
         )
         engine, project = open_engine(settings, FileLog(tmp_path)), load_project(settings)
-        results = list(run_view_tests(project, lambda: engine.sandbox(project)))
-    assert len(results) >= 11
+        # One from given rows, one from messages; what all views answer here is held by tests/contract.
+        some = frozenset(("production_weather", "solar_rejected"))
+        results = list(run_view_tests(project, lambda: engine.sandbox(project), some))
+    assert {result.view for result in results} == some
     assert [result for result in results if result.failure] == []
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from featurectl.engines.risingwave.errors import NOT_FOUND, sql_state
 from featurectl.engines.risingwave.ledger import SCHEMA
 from featurectl.engines.risingwave.sql import text_literal
 from featurectl.errors import EngineBusy, EngineError
@@ -77,7 +78,13 @@ class Lock:
             raise EngineError("another process took over while this one was away", hint="apply again once it is done")
 
     def _take(self) -> bool:
-        last = self._last()
+        try:
+            last = self._last()
+        except EngineError as error:
+            # CREATE TABLE IF NOT EXISTS answers at once while a killed process's creation of it is still under way.
+            if sql_state(error) != NOT_FOUND:
+                raise
+            return False
         if last is not None and not last.released and self._lives(last):
             return False
         self._turn = last.number + 1 if last else 1
