@@ -7,15 +7,18 @@ UV := uv==0.13.8
 LOCK := --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-emit-index-url --no-annotate --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test test-all lint bench lock clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## raw solar and weather events to features_enriched, in a directory of its own
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: $(READY) ## all tests, with coverage; for some of them call .venv/bin/pytest
+test: $(READY) ## the tests, with coverage; for some of them call .venv/bin/pytest
+	@$(BIN)/pytest --cov -n 2 --no-loadscope-reorder -m "not slow"
+
+test-all: $(READY) ## the tests and the slow ones: kills at every step, releases and rebuilds on RisingWave
 	@$(BIN)/pytest --cov -n 2 --no-loadscope-reorder
 
 lint: $(READY) ## ruff (rules and format) and mypy --strict

@@ -150,7 +150,6 @@ def database(risingwave_dsn: str) -> Iterator[Callable[[str], list[tuple[Any, ..
         connection.cursor().execute(f"DROP DATABASE {name}")
 
 
-@pytest.mark.slow
 def test_apply_and_apply_again(
     kafka_dsn: str,
     kafka_topic: Callable[..., str],

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+pytestmark = pytest.mark.slow
+
 ALL = os.environ.get("FEATURECTL_TEST_ALL_KILLS") == "1"
 SAMPLE = 1
 # What a command changes, and the state that it starts from.

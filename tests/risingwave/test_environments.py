@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.register_assert_rewrite("tests.previewing_cases")
 
 from featurectl.errors import EngineError  # noqa: E402 - after its assertions are made to speak

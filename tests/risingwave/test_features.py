@@ -71,7 +71,6 @@ def weather_messages(count: int, rng: random.Random) -> Iterator[bytes]:
 
 
 SOLAR_EVENTS, WEATHER_EVENTS, LIVE = 100_000, 33_000, 2_000
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +127,7 @@ def reasons(rows: list[dict[str, Any]]) -> Counter[Any]:
     return Counter((bytes(row["data"]), row["reason"]) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_rebuild_needs_nothing_of_kafka(dirty: tuple[ServerWorkspace, list[bytes], list[bytes]]) -> None:
     from confluent_kafka import TopicPartition
     from confluent_kafka.admin import AdminClient

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from tests.risingwave.project import SmallProject
 
+pytestmark = pytest.mark.slow
+
 ROWS = 2000
 # Four million pairs: a build that takes some seconds.
 SLOW = (

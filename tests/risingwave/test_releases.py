@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.register_assert_rewrite("tests.releasing_cases")
 
 from featurectl.errors import CheckFailed, EngineError  # noqa: E402 - after its assertions are made to speak

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from psycopg2.extensions import parse_dsn
 
 from featurectl.engines import open_engine
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from tests.risingwave.project import SmallProject
 
 
-@pytest.mark.slow
 def test_the_cases_of_the_project_pass_here_too(risingwave_dsn: str, tmp_path: Path) -> None:
     with database(risingwave_dsn) as dsn:
         server = parse_dsn(dsn)
