@@ -23,7 +23,10 @@ catches `FeaturectlError` in one place and anything else is a bug.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "BreakingChange",
@@ -42,6 +45,7 @@ __all__ = [
     "TooDifferent",
     "UnsupportedOnEngine",
     "UsageError",
+    "did_you_mean",
 ]
 
 
@@ -149,3 +153,11 @@ class PlanMoved(FeaturectlError):
 
 class MissingExtra(FeaturectlError):
     """An optional dependency is not installed; the hint says how to install it."""
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str, count: int = 1) -> str:
+    """The hint for a name that nothing has: up to `count` of the known ones that are near, or else `otherwise`."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), count)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from featurectl.errors import UsageError
+from featurectl.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -221,9 +220,8 @@ class State:
     def environment(self, name: str) -> Environment:
         """A preview environment. Raises UsageError for an unknown name."""
         if name not in self.environments:
-            near = difflib.get_close_matches(name, self.environments, 1)
             known = ", ".join(sorted(self.environments)) or "none"
-            hint = f"did you mean {near[0]}?" if near else f"environments: {known}; make one: featurectl apply --env"
+            hint = did_you_mean(name, self.environments, f"environments: {known}; make one: featurectl apply --env")
             raise UsageError(f"there is no environment {name!r}", hint=hint)
         return self.environments[name]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from featurectl.errors import BreakingChange, CheckFailed, ProjectError, TooDifferent
@@ -13,7 +13,7 @@ from featurectl.services.comparing import key_of, too_different
 from featurectl.services.effects import changed_columns
 from featurectl.services.planning import Build, Compare, CutOver, Migrate, Plan, Preview
 from featurectl.services.previewing import environment_of, plan_for
-from featurectl.services.recording import git_commit, recorded, who
+from featurectl.services.recording import WAIT_FOR_REFRESH, git_commit, recorded, who
 from featurectl.services.selecting import select_views
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from featurectl.services.planning import Change, Step
     from featurectl.services.saved_plans import SavedPlan
 
-__all__ = ["ApplyOptions", "ApplyResult", "apply", "git_commit", "plan", "refuse_breaking", "who"]
-
-_WAIT_FOR_REFRESH = timedelta(seconds=15)
+__all__ = ["ApplyOptions", "ApplyResult", "apply", "plan", "refuse_breaking"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def apply(
     """
     started = time.monotonic()
     chosen = options or ApplyOptions()
-    with engine.write("apply", _WAIT_FOR_REFRESH) as writer:
+    with engine.write("apply", WAIT_FOR_REFRESH) as writer:
         todo = plan_for(project, writer.state(), select_views(project, select), environment)
         if chosen.saved is not None:
             chosen.saved.check(todo, engine.name)
@@ -130,10 +128,14 @@ class _Applying:
         self._progress, self._started = progress, started
         self._built: dict[str, Version] = {}
         self._compared: list[VersionComparison] = []
-        self._too_different: list[str] = []
+        self._beyond: list[tuple[VersionComparison, str]] = []
         self._release: Release | None = None
         self._is_preview = any(isinstance(step, Preview) for step in todo.steps)
-        self.git_commit = git_commit(project.root)
+
+    @cached_property
+    def git_commit(self) -> str | None:
+        """The commit that the project is at: asked only where there is something to do."""
+        return git_commit(self._project.root)
 
     def run(self, step: Step, number: int) -> None:
         """Do one step; `number` is its place in the plan, from 1."""
@@ -168,12 +170,16 @@ class _Applying:
             self._release,
             self._seconds,
             tuple(self._compared),
-            tuple(self._too_different),
+            self._too_different,
         )
 
     @property
     def _all_built(self) -> list[Version]:
         return list(self._built.values())
+
+    @property
+    def _too_different(self) -> tuple[str, ...]:
+        return tuple(f"{found.new}: {sentence}" for found, sentence in self._beyond)
 
     @property
     def _seconds(self) -> float:
@@ -191,19 +197,18 @@ class _Applying:
         found = self._writer.compare(step.old, new, key_of(step.view.metadata.model_dump(mode="json")))
         self._compared.append(found)
         beyond = too_different(found, step.same, step.view.metadata.compare, self._options.limits)
-        self._too_different += [f"{found.new}: {sentence}" for sentence in beyond]
+        self._beyond += [(found, sentence) for sentence in beyond]
 
     def _stop_if_too_different(self) -> None:
         """After the last comparison: all that is beyond its limits is said at once.
 
         A preview environment is where differences are looked at: they are said, and stop nothing.
         """
-        if not self._too_different or self._options.accept_differences or self._is_preview:
+        if not self._beyond or self._options.accept_differences or self._is_preview:
             return
         if self._built:
             self._writer.keep(self._all_built)
-        pairs = {line.partition(":")[0] for line in self._too_different}
-        found = next(c for c in self._compared if c.new in pairs)
+        found, _ = self._beyond[0]
         raise TooDifferent(
             "too different from what is live: " + "; ".join(self._too_different),
             tuple(self._compared),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from featurectl.services.recording import WAIT_FOR_REFRESH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from featurectl.engines.base import Engine, Leftover, State, Version
 
 __all__ = ["Collection", "collect", "collectable"]
-
-_WAIT_FOR_REFRESH = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def collect(engine: Engine, keep: int, *, dry_run: bool = False) -> Collection:
     """
     if dry_run:
         return collectable(engine.inspect(), keep)
-    with engine.write("gc", _WAIT_FOR_REFRESH) as writer:
+    with engine.write("gc", WAIT_FOR_REFRESH) as writer:
         found = collectable(writer.state(), keep)
         if not found.versions and not found.leftovers:
             return found

@@ -79,7 +79,7 @@ def comparison_as_json(found: VersionComparison) -> dict[str, Any]:
 
 
 def _standing(state: State, name: str) -> Version:
-    version = next((v for v in state.versions if v.name == name), None)
+    version = state.named(name)
     if version is None:
         view = name.rpartition("_v")[0] or name
         names = [v.name for v in state.versions if view in (v.view, name)]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Pin
-from featurectl.errors import EngineError, UsageError
-from featurectl.services.recording import who
+from featurectl.errors import EngineError, UsageError, did_you_mean
+from featurectl.services.recording import WAIT_FOR_REFRESH, who
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PinRow", "pin", "pinned_version", "pins", "unpin"]
 
-_WAIT = timedelta(seconds=15)
 _TARGET = re.compile(r"(.+?)(?:@v|_v)(\d+)")
 _LEAST_FINGERPRINT = 8
 
@@ -48,7 +46,7 @@ def pin(engine: Engine, consumer: str, target: str, fingerprint: str | None = No
     """
     if not consumer or re.search(r"\s", consumer):
         raise UsageError(f"a consumer's name has no blanks: {consumer!r}", hint="such as model:churn")
-    with engine.write("pin", _WAIT) as writer:
+    with engine.write("pin", WAIT_FOR_REFRESH) as writer:
         version = _version(writer.state(), target)
         _require_meaning(version, fingerprint)
         found = Pin(consumer, version.view, version.number, version.fingerprint, datetime.now(UTC), who())
@@ -58,7 +56,7 @@ def pin(engine: Engine, consumer: str, target: str, fingerprint: str | None = No
 
 def unpin(engine: Engine, consumer: str, view: str) -> Pin:
     """Forget what a consumer relies on of a view (`view` or `view@vN`). Raises UsageError if it pins no such thing."""
-    with engine.write("unpin", _WAIT) as writer:
+    with engine.write("unpin", WAIT_FOR_REFRESH) as writer:
         found = _pin(writer.state(), consumer, view)
         writer.unpin(found.consumer, found.view)
     return found
@@ -141,5 +139,4 @@ def _pin(state: State, consumer: str, view: str) -> Pin:
 
 def _nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, 3)
-    return f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(names) or 'none yet'}"
+    return did_you_mean(name, names, f"there is {', '.join(names) or 'none yet'}", 3)

@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Environment
 from featurectl.errors import BreakingChange, EngineError, ProjectError, UsageError
-from featurectl.services.effects import changed_columns, changed_keys
+from featurectl.services.effects import Effect, changed_columns, changed_keys
 from featurectl.services.identity import digest
 from featurectl.services.moving import Move, moves
 from featurectl.services.planning import CutOver, Migrate, Preview, build_plan
-from featurectl.services.recording import who
+from featurectl.services.recording import WAIT_FOR_REFRESH, who
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +39,6 @@ __all__ = [
     "promote",
 ]
 
-_WAIT = timedelta(seconds=15)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # Schemas and databases that are there before anybody makes an environment, on one engine or the other.
 _TAKEN = frozenset(
@@ -131,7 +130,7 @@ def drop_environment(engine: Engine, name: str) -> Environment:
         EngineError: somebody else reads a view of it.
         EngineBusy: another process writes.
     """
-    with engine.write("env drop", _WAIT) as writer:
+    with engine.write("env drop", WAIT_FOR_REFRESH) as writer:
         found = writer.state().environment(name)
         writer.drop_environment(name)
     return found
@@ -154,7 +153,7 @@ def promote(
         EngineBusy: another process writes.
     """
     started = time.monotonic()
-    with engine.write("promote", _WAIT) as writer:
+    with engine.write("promote", WAIT_FOR_REFRESH) as writer:
         planned = _planned(writer.state(), name)
         if not planned.moves:
             return replace(planned, seconds=time.monotonic() - started)
@@ -256,7 +255,6 @@ def _broken(state: State, move: Move) -> str:
         return ""
     if after is None:
         return f"{move.view}: the public view is gone"
-    columns = [c for c in changed_columns(before.columns, after.columns) if c.change != "added"]
-    words = [f"column {c} {'gone' if c.change == 'gone' else 'retyped'}" for c in columns]
-    words += map(str, changed_keys(before.metadata, after.metadata))
-    return f"{move.view}: {', '.join(words)}" if words else ""
+    columns = changed_columns(before.columns, after.columns)
+    taken = Effect("breaking", columns, changed_keys(before.metadata, after.metadata)).breaks()
+    return f"{move.view}: {taken}" if taken else ""

@@ -1,4 +1,5 @@
-"""Who does what: what is begun is written down, so that `history` knows of it when it fails or is killed."""
+"""What the commands that move names share: how long each waits its turn, who runs it, and that what is begun is
+written down, so that `history` knows of it when it fails or is killed."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from featurectl.errors import FeaturectlError
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
     from featurectl.engines.base import Writer
 
-__all__ = ["UnderWay", "git_commit", "recorded", "who"]
+__all__ = ["WAIT_FOR_REFRESH", "UnderWay", "git_commit", "recorded", "who"]
+
+# `run` holds the engine while it refreshes; another command that moves names is not waited for.
+WAIT_FOR_REFRESH = timedelta(seconds=15)
 
 
 @dataclass

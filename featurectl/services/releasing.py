@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from featurectl.errors import EngineError, UsageError
 from featurectl.services.moving import Move, moves
-from featurectl.services.recording import git_commit, who
+from featurectl.services.recording import WAIT_FOR_REFRESH, git_commit, who
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from featurectl.engines.base import Engine, Release, State
 
 __all__ = ["HistoryRow", "Move", "Rollback", "history", "plan_rollback", "rollback"]
-
-_WAIT_FOR_REFRESH = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def rollback(
     """
     started = time.monotonic()
     commit = git_commit(root)
-    with engine.write("rollback", _WAIT_FOR_REFRESH) as writer:
+    with engine.write("rollback", WAIT_FOR_REFRESH) as writer:
         planned = _planned(writer.state(), number)
         target = planned.target
         if planned.gone:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
-from featurectl.errors import ProjectError, UsageError
+from featurectl.errors import ProjectError, UsageError, did_you_mean
 from featurectl.project.analysis import template_lines
 from featurectl.project.kafka_properties import without_secrets
 from featurectl.project.rendering import Renderer
@@ -108,5 +107,4 @@ def _macros(root: Path) -> Iterator[tuple[str, str]]:
 def _nearest(root: Path, name: str, macros: Mapping[str, str]) -> str:
     views = [path.stem for path in (root / "sql").rglob("*.sql")]
     migrations = [path.stem for path in (root / "migrations").glob("*.sql")]
-    near = difflib.get_close_matches(name, [*views, *migrations, *macros], 1)
-    return f"did you mean {near[0]}?" if near else "featurectl list shows views and tables"
+    return did_you_mean(name, [*views, *migrations, *macros], "featurectl list shows views and tables")

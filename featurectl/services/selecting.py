@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
-from featurectl.errors import UsageError
+from featurectl.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +33,7 @@ def _matching(project: Project, pattern: str) -> set[str]:
         return tagged
     name = pattern.removeprefix("+").removesuffix("+")
     if name not in project.views:
-        near = difflib.get_close_matches(name, project.views, 1)
-        raise UsageError(f"no view is named {name!r}", hint=f"did you mean {near[0]}?" if near else "featurectl list")
+        raise UsageError(f"no view is named {name!r}", hint=did_you_mean(name, project.views, "featurectl list"))
     found = {name}
     if pattern.startswith("+"):
         found |= project.upstream(name) & set(project.views)

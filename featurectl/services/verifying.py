@@ -6,7 +6,6 @@ were built from, so the check is of what runs and not of what the project's file
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import tempfile
 import time
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featurectl.errors import EngineError, UsageError
+from featurectl.errors import EngineError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -95,8 +94,7 @@ def _wanted(state: State, views: Sequence[str]) -> list[Version]:
         raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
     for name in views:
         if name not in state.live:
-            near = difflib.get_close_matches(name, state.live, 1)
-            hint = f"did you mean {near[0]}?" if near else f"live: {', '.join(sorted(state.live))}"
+            hint = did_you_mean(name, state.live, f"live: {', '.join(sorted(state.live))}")
             raise UsageError(f"no view {name!r} is live", hint=hint)
     chosen = set(views or state.live)
     return [v for v in state.versions if v.view in chosen and state.live[v.view] == v.number]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from featurectl.engines.embedded.pieces import Pieces
 from featurectl.engines.embedded.sandbox import EmbeddedSandbox
 from featurectl.engines.embedded.snapshot import publish, published_generation, reading, was_moved
 from featurectl.engines.embedded.writer import EmbeddedWriter
-from featurectl.errors import EngineError, UsageError
+from featurectl.errors import EngineError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -165,8 +164,7 @@ def _translate(con: duckdb.DuckDBPyConnection, sql: str, environment: str | None
             con.execute(f"SET search_path = {text_literal(f'{quote(environment)},main')}")
     for name in query.references:
         if name not in schema and name not in _LEDGER:  # a file name in quotes, too, is no relation here
-            near = difflib.get_close_matches(name, schema, 1)
-            hint = f"did you mean {near[0]}?" if near else "featurectl status lists what there is"
+            hint = did_you_mean(name, schema, "featurectl status lists what there is")
             raise EngineError(f"query: there is no view or table {name!r}", hint=hint)
     return translate_query(query, in_view=False, schema=schema)
 

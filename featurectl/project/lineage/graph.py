@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from featurectl.errors import ProjectError, UsageError
+from featurectl.errors import ProjectError, UsageError, did_you_mean
 from featurectl.project.analysis import template_lines
 from featurectl.project.lineage.parts import NOTHING, ROWS, By, Deps, Frame, Ref, stored
 
@@ -117,8 +116,7 @@ class LineageGraph:
         relation, _, rest = text.partition(".")
         known = [*self._project.views, *self._project.tables]
         if relation not in known:
-            near = difflib.get_close_matches(relation, known, 3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
+            hint = did_you_mean(relation, known, f"there are: {', '.join(known)}", 3)
             raise UsageError(f"no view or table is named {relation!r}", hint=hint)
         if rest == ROWS:
             return Ref(relation, ROWS)
@@ -131,8 +129,7 @@ class LineageGraph:
 
     def _unknown_column(self, relation: str, column: str, known: list[str]) -> UsageError:
         kind = "view" if relation in self._project.views else "table"
-        near = difflib.get_close_matches(column, known, 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it has: {', '.join(known)}"
+        hint = did_you_mean(column, known, f"it has: {', '.join(known)}", 3)
         if not column:
             return UsageError(f"{relation} is a {kind}, not a column", hint=f"such as {relation}.{known[0]}")
         return UsageError(f"the {kind} {relation} has no column {column!r}, and nothing reads such a field", hint=hint)
