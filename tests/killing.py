@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -62,6 +63,28 @@ class Killer:
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         return Run(answer["code"], answer["said"], tuple(answer["changes"]))
+
+
+class Looking(ABC):
+    """Reads in a thread, until it is left; `problems` are answers that nobody should get."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self.problems: list[object] = []
+        self.reads = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None) -> None:
+        self._done.set()
+        self._thread.join()
+
+    @abstractmethod
+    def _read(self) -> None:
+        """Look until `_done`."""
 
 
 class _Watch:

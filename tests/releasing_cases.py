@@ -187,9 +187,8 @@ def test_history_knows_releases_and_what_failed(thrice: SmallProject) -> None:
 
 @pytest.mark.parametrize("command", ["rollback", "gc", "pin"])
 def test_who_holds_the_engine_is_named(thrice: SmallProject, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    for module in ("releasing", "collecting"):
-        monkeypatch.setattr(f"featurectl.services.{module}._WAIT_FOR_REFRESH", timedelta(0))
-    monkeypatch.setattr("featurectl.services.pinning._WAIT", timedelta(0))
+    for module in ("releasing", "collecting", "pinning"):
+        monkeypatch.setattr(f"featurectl.services.{module}.WAIT_FOR_REFRESH", timedelta(0))
     calls = {
         "rollback": lambda: rollback(thrice.engine, thrice.folder),
         "gc": lambda: collect(thrice.engine, 0),

@@ -1,17 +1,27 @@
-"""Pins, environments and attempts as JSON documents, in which both engines' ledgers keep them."""
+"""Pins, environments and attempts as JSON documents, in which both engines' ledgers keep them, and their rules."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import Attempt, Environment, Pin
+from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-__all__ = ["attempt_key", "attempt_of", "document_of", "environment_of", "pin_key", "pin_of"]
+__all__ = [
+    "attempt_key",
+    "attempt_of",
+    "document_of",
+    "environment_of",
+    "interrupted",
+    "pin_key",
+    "pin_of",
+    "require_standing",
+]
 
 _TIMES = ("pinned_at", "applied_at", "started_at")
 
@@ -44,6 +54,20 @@ def environment_of(document: Mapping[str, Any]) -> Environment:
 def attempt_of(document: Mapping[str, Any]) -> Attempt:
     """The attempt of a document."""
     return Attempt(**_values(Attempt, document))
+
+
+def interrupted(attempts: Iterable[Attempt]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The entries that end what is still under way: for who holds the lock, that belongs to a process that died."""
+    why = "its process ended in the middle"
+    left = [replace(a, outcome="interrupted", detail=why) for a in attempts if a.outcome == "under way"]
+    return {attempt_key(attempt): document_of(attempt) for attempt in left}
+
+
+def require_standing(live: Mapping[str, int], standing: Collection[str]) -> None:
+    """Raise EngineError where a version that shall be shown is not among the names of those that stand."""
+    gone = sorted(f"{view}_v{number}" for view, number in live.items() if f"{view}_v{number}" not in standing)
+    if gone:
+        raise EngineError(f"{', '.join(gone)} cannot be shown: dropped", hint="apply builds what is missing")
 
 
 def _values(kind: type, document: Mapping[str, Any]) -> dict[str, Any]:

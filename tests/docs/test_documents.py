@@ -9,11 +9,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.docs.commands import TARGET, render
 from tests.workspace import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PARTS = ("sql", "migrations", "examples", "producers", "featurectl.toml")
@@ -87,22 +91,29 @@ def test_adding_a_field_as_the_document_says(copy: Path, tmp_path: Path) -> None
             assert printed.splitlines()[-4:] == body.splitlines()
 
 
-def test_releasing_as_the_document_says(copy: Path, tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "releasing.md").read_text(encoding="utf-8").partition("## On RisingWave")[0]
+def walked(text: str, folder: Path, home: Path) -> Iterator[tuple[str, str]]:
+    """Edits the project as each diff of the text says and runs its commands; yields the commands and what they print.
+
+    A diff is for the file that was named last.
+    """
     file = ""
     for part in re.finditer(r"`(sql/[\w/]+\.sql)`|^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         named, kind, body = part.groups()
         file = named or file
         if kind == "diff":
-            edit(copy, file, body)
+            edit(folder, file, body)
         elif kind == "console":
-            printed = "".join(run(command, copy, tmp_path / "home") for command in commands(body))
-            have = [line.rstrip() for line in printed.splitlines()]
-            if "featurectl history" in body:  # who, when and which commit
-                assert [line.split()[0] for line in have] == ["release", "-------", "3*", "2", "1"]
-                continue
-            said = outputs(body)
-            assert [line for line in said if line not in have] == [], printed
+            yield body, "".join(run(command, folder, home) for command in commands(body))
+
+
+def test_releasing_as_the_document_says(copy: Path, tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "releasing.md").read_text(encoding="utf-8").partition("## On RisingWave")[0]
+    for body, printed in walked(text, copy, tmp_path / "home"):
+        have = [line.rstrip() for line in printed.splitlines()]
+        if "featurectl history" in body:  # who, when and which commit
+            assert [line.split()[0] for line in have] == ["release", "-------", "3*", "2", "1"]
+            continue
+        assert [line for line in outputs(body) if line not in have] == [], printed
 
 
 def test_the_contract_line_of_the_document_is_python() -> None:

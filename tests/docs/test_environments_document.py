@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.docs.test_documents import commands, copy, edit, outputs, run
+from tests.docs.test_documents import copy, outputs, walked
 from tests.workspace import ROOT
 
 if TYPE_CHECKING:
@@ -19,17 +19,10 @@ VARYING = re.compile(r"\d{4}-\d\d-\d\dT\S+Z|root|NULL|\b[0-9a-f]{9,12}\b|(?<= )w
 
 def test_environments_as_the_document_says(copy: Path, tmp_path: Path) -> None:
     text = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
-    file = ""
-    for part in re.finditer(r"`(sql/[\w/]+\.sql)`|^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        named, kind, body = part.groups()
-        file = named or file
-        if kind == "diff":
-            edit(copy, file, body)
-        elif kind == "console":
-            printed = "".join(run(command, copy, tmp_path / "home") for command in commands(body))
-            have = {same(line) for line in printed.splitlines()}
-            missing = [line for line in outputs(body) if same(line) not in have]
-            assert missing == [], printed
+    for body, printed in walked(text, copy, tmp_path / "home"):
+        have = {same(line) for line in printed.splitlines()}
+        missing = [line for line in outputs(body) if same(line) not in have]
+        assert missing == [], printed
 
 
 def same(line: str) -> str:

@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import threading
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -18,12 +17,11 @@ import pytest
 
 import featurectl
 from tests.embedded.small import EmbeddedProject
-from tests.killing import Killer
+from tests.killing import Killer, Looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
 
 pytestmark = pytest.mark.slow
 
@@ -85,25 +83,14 @@ def killer(states: States) -> Iterator[Killer]:
         yield made
 
 
-class Reader:
-    """Reads all the while, as any program with DuckDB does; `problems` are answers that nobody should get."""
+class Reader(Looking):
+    """Reads as any program with DuckDB does."""
 
     def __init__(self, project: EmbeddedProject, *, expected: bool) -> None:
+        super().__init__()
         self._link = project.folder / "home" / "features.duckdb"
         self._expected = expected
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._read)
         self._seen = False
-        self.problems: list[Any] = []
-        self.reads = 0
-
-    def __enter__(self) -> Reader:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None) -> None:
-        self._done.set()
-        self._thread.join()
 
     def _read(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from featurectl.services.applying import ApplyOptions, ApplyResult
 from featurectl.services.applying import apply as run_apply
 from featurectl.services.applying import plan as make_plan
 from featurectl.settings import load_settings
+from tests.editing import Editable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +63,7 @@ LEFT JOIN places AS p ON p.place = k.place
 }
 
 
-class ReleaseProject:
+class ReleaseProject(Editable):
     """The project in a folder, applied nowhere yet. `flags` are settings: the target and where it is."""
 
     def __init__(self, folder: Path, environment: dict[str, str], **flags: Any) -> None:
@@ -72,16 +73,6 @@ class ReleaseProject:
             self.write(name, text)
         self.settings = load_settings(folder, **flags)
         self.engine = open_engine(self.settings, FileLog(self.settings.log_dir))
-
-    def write(self, name: str, text: str) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        text = (self.folder / name).read_text(encoding="utf-8")
-        assert old in text
-        self.write(name, text.replace(old, new))
 
     def plan(self, *select: str) -> Plan:
         return make_plan(load_project(self.settings), self.engine, select)

@@ -17,6 +17,7 @@ from featurectl.project import load_project
 from featurectl.services.applying import ApplyOptions, ApplyResult
 from featurectl.services.applying import apply as run_apply
 from featurectl.settings import load_settings
+from tests.editing import Editable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ FILES = {
 }
 
 
-class SmallProject:
+class SmallProject(Editable):
     def __init__(self, folder: Path, dsn: str, files: dict[str, str] = FILES) -> None:
         self.folder = folder
         for name, text in files.items():
@@ -57,16 +58,6 @@ class SmallProject:
             risingwave_user=server["user"],
         )
         self.engine = open_engine(self.settings, FileLog(folder / "log"))
-
-    def write(self, name: str, text: str) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        text = (self.folder / name).read_text(encoding="utf-8")
-        assert old in text
-        self.write(name, text.replace(old, new))
 
     def apply(self, *select: str, **options: Any) -> ApplyResult:
         return run_apply(load_project(self.settings), self.engine, select, options=ApplyOptions(**options))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 import time
 from contextlib import closing
 from datetime import timedelta
@@ -15,11 +14,10 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from featurectl.errors import EngineError
-from tests.killing import Killer
+from tests.killing import Killer, Looking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
     from tests.risingwave.project import SmallProject
 
@@ -119,23 +117,12 @@ def test_killed_at_any_moment(small_project: SmallProject) -> None:
     assert relations(small_project) == {"items", "known", "sums", "top", "known_v1", "sums_v1", "top_v1"}
 
 
-class Reader:
-    """Somebody who is not the owner and looks all the while; `problems` are answers that nobody should get."""
+class Reader(Looking):
+    """Somebody who is not the owner."""
 
     def __init__(self, dsn: str, user: str, totals: set[float]) -> None:
+        super().__init__()
         self._dsn, self._user, self._totals = dsn, user, totals
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-        self.problems: list[object] = []
-        self.reads = 0
-
-    def __enter__(self) -> Reader:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None) -> None:
-        self._done.set()
-        self._thread.join()
 
     def _read(self) -> None:
         with closing(psycopg2.connect(**parse_dsn(self._dsn) | {"user": self._user})) as connection:

@@ -24,7 +24,7 @@ from featurectl.engines.base import (
     State,
     Version,
 )
-from featurectl.engines.documents import attempt_key, document_of, pin_key
+from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
@@ -255,10 +255,7 @@ class EmbeddedWriter:
             self._ledger.set_metadata(name, live[name], view.file, said, view.descriptions)
 
     def _require_standing(self, live: Mapping[str, int]) -> None:
-        standing = {version.name for version in self._ledger.state().versions}
-        gone = sorted(f"{view}_v{number}" for view, number in live.items() if f"{view}_v{number}" not in standing)
-        if gone:
-            raise EngineError(f"{', '.join(gone)} cannot be shown: dropped", hint="apply builds what is missing")
+        require_standing(live, {version.name for version in self._ledger.state().versions})
 
     def _ingest(
         self,
@@ -367,14 +364,12 @@ class EmbeddedWriter:
             )
 
     def _end_interrupted(self) -> None:
-        """What is still under way, though we hold the lock, belongs to a process that died."""
-        left = [a for a in self._ledger.state().attempts if a.outcome == "under way"]
+        left = interrupted(self._ledger.state().attempts)
         if not left:
             return
         with duckdb_errors("writing the ledger"), self._committed():
-            for attempt in left:
-                ended = replace(attempt, outcome="interrupted", detail="its process ended in the middle")
-                self._ledger.put(*attempt_key(ended), document_of(ended))
+            for (kind, key), document in left.items():
+                self._ledger.put(kind, key, document)
 
     @contextmanager
     def _committed(self) -> Iterator[int]:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from featurectl.engines.risingwave.ledger import Entries, Ledger
     from featurectl.project.model import FeatureView
 
-__all__ = ["Builder", "build_key"]
+__all__ = ["Builder", "build_key", "builds_under_way"]
+
+_BUILD = "build "
 
 _POLL_SECONDS = (0.1, 0.2, 0.3, 0.3, 0.5, 0.5, 1.0)
 # How long a build may be neither listed nor readable before it counts as failed: catalogs follow a little later.
@@ -30,7 +32,12 @@ _GRACE_SECONDS = 10.0
 
 def build_key(name: str) -> tuple[str, str]:
     """The journal's key of a build."""
-    return ("step", f"build {name}")
+    return ("step", f"{_BUILD}{name}")
+
+
+def builds_under_way(entries: Entries) -> list[str]:
+    """The names of the builds that the journal says were begun."""
+    return [key.removeprefix(_BUILD) for kind, key in entries if kind == "step" and key.startswith(_BUILD)]
 
 
 class Builder:

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Leftover, Outsider
+from featurectl.engines.risingwave.building import builds_under_way
 from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
+from featurectl.engines.risingwave.cutting_over import CUT_OVER
 from featurectl.engines.risingwave.ledger import SCHEMA
 
 if TYPE_CHECKING:
@@ -26,13 +28,13 @@ class Owned:
     """Which relations are featurectl's, as the ledger says."""
 
     def __init__(self, entries: Entries) -> None:
-        self.builds = {key.removeprefix("build ") for kind, key in entries if kind == "step" and "build " in key}
+        self.builds = set(builds_under_way(entries))
         self.versions = {key for kind, key in entries if kind == "version"} | self.builds
         self.views = {key for kind, key in entries if kind == "number"} | {
             name.rpartition("_v")[0] for name in self.versions
         }
         self.environments = {key for kind, key in entries if kind == "environment"}
-        pending = entries.get(("step", "cut over"))  # its first views are there before it is on the ledger
+        pending = entries.get(CUT_OVER)  # its first views are there before it is on the ledger
         self.environments |= {pending["schema"]} - {PUBLIC} if pending and "schema" in pending else set()
 
     def is_public_view(self, name: str, schema: str) -> bool:

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import Attempt, BackfillChunk, RefreshReport, Release, State, Version
-from featurectl.engines.documents import attempt_key, attempt_of, document_of, pin_key
-from featurectl.engines.risingwave.building import Builder, build_key
+from featurectl.engines.documents import attempt_key, attempt_of, document_of, interrupted, pin_key, require_standing
+from featurectl.engines.risingwave.building import Builder, build_key, builds_under_way
 from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
 from featurectl.engines.risingwave.comparing import compare
 from featurectl.engines.risingwave.cutting_over import CUT_OVER, finish_cut_over
@@ -231,10 +231,7 @@ class RisingWaveWriter:
     def _require_standing(self, entries: Entries, built: Sequence[Version], live: Mapping[str, int]) -> None:
         """What is journalled has to come to its end: so what it shows is there, on the ledger and on the server."""
         known = {key for kind, key in entries if kind == "version"} | {version.name for version in built}
-        standing = known & self._catalog.names()
-        gone = sorted(f"{view}_v{number}" for view, number in live.items() if f"{view}_v{number}" not in standing)
-        if gone:
-            raise EngineError(f"{', '.join(gone)} cannot be shown: dropped", hint="apply builds what is missing")
+        require_standing(live, known & self._catalog.names())
 
     def _require_own(self, entries: Entries, environment: str) -> None:
         if ("environment", environment) not in entries and Catalog(self._session, environment).has_schema():
@@ -258,18 +255,15 @@ class RisingWaveWriter:
             )
 
     def _end_interrupted(self) -> None:
-        """What is still under way, though we hold the lock, belongs to a process that died."""
-        attempts = [attempt_of(content) for (kind, _), content in self._ledger.read().items() if kind == "attempt"]
-        why = "its process ended in the middle"
-        left = [replace(a, outcome="interrupted", detail=why) for a in attempts if a.outcome == "under way"]
+        entries = self._ledger.read()
+        left = interrupted(attempt_of(content) for (kind, _), content in entries.items() if kind == "attempt")
         if left:
-            self._ledger.write({attempt_key(attempt): document_of(attempt) for attempt in left})
+            self._ledger.write(dict(left))
 
     def _sweep(self) -> None:
         """Drop builds of earlier applies that did not come to their end and that nobody shows."""
         entries = self._ledger.read()
-        left = [key.removeprefix("build ") for kind, key in entries if kind == "step" and key.startswith("build ")]
-        for name in left:
+        for name in builds_under_way(entries):
             try:
                 self._builder.drop_unfinished(name, entries)
             except EngineError:
