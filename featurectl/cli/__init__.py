@@ -27,6 +27,7 @@ _COMMANDS = {
     "run": ("featurectl.cli.running:run", "Bring new events in and refresh what depends on them."),
     "backfill": ("featurectl.cli.running:backfill", "Bring a range of history in, resumably."),
     "query": ("featurectl.cli.reading:query", "Read features by SQL, read only."),
+    "training-set": ("featurectl.cli.training:training_set", "Join labels to features as they were known then."),
     "rejected": ("featurectl.cli.reading:rejected", "List the messages that a topic's contract refused, and why."),
     "status": ("featurectl.cli.reading:status", "Show what is live, how many rows, how fresh."),
     "verify": ("featurectl.cli.checking:verify", "Recompute views from the raw events and compare."),

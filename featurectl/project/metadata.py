@@ -75,7 +75,8 @@ class ViewMetadata(BaseModel):
 
     `entity`: the join key's columns. `event_time`: the column with the time that a row is about.
     `grain`: the regular distance of a key's rows in event time. `available_after`: how long after its event
-    time a row is really known. `checks`: SQL conditions that hold in every row (NULL passes).
+    time a row is really known; `ttl`: how long after it the row still counts in training sets.
+    `checks`: SQL conditions that hold in every row (NULL passes).
     `rejects`: the source table whose refused messages this view lists.
     `compare`: how far a new version may be from the live one before a release stops.
     """
@@ -87,6 +88,7 @@ class ViewMetadata(BaseModel):
     event_time: str | None = None
     grain: Duration | None = None
     available_after: Duration | None = None
+    ttl: Duration | None = None
     owner: str | None = None
     tags: Names = ()
     checks: tuple[str, ...] = ()
