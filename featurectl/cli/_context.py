@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +27,7 @@ __all__ = [
     "progress_lines",
     "select_option",
     "settings_of",
+    "time_of",
 ]
 
 output_option = click.option(
@@ -87,3 +91,14 @@ def end_progress() -> None:
     """Leave the line that progress was shown on."""
     if sys.stderr.isatty():
         click.echo("\r\x1b[2K", err=True, nl=False)
+
+
+def time_of(flag: str, text: str) -> datetime:
+    """A day or a time with an offset; a day is its midnight in UTC."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"{flag}: {text!r} is no time", hint="2024-06-01, or 2024-06-01T12:00:00Z") from None
+    if found.tzinfo is None and len(text.strip()) > len("2024-06-01"):
+        raise UsageError(f"{flag}: {text!r} has no offset", hint=f"{text.strip()}Z, for UTC")
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

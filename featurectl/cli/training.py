@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from featurectl.cli._context import end_progress, open_engine_only, progress_lines, settings_of
+from featurectl.cli._context import end_progress, open_engine_only, progress_lines, settings_of, time_of
 from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ _SHORT = {"s": "second", "m": "minute", "min": "minute", "h": "hour", "d": "day"
 @click.option(
     "--embargo", metavar="DURATION", help="Rows so near before a split belong to no part [default: --horizon]."
 )
+@click.option(
+    "--known-at", type=click.Choice(["spine"]),
+    help="Each row as a reader saw it at that time: later revisions and late events are unseen.",
+)  # fmt: skip
 @click.option("--full-names", is_flag=True, help="Call features view__column.")
 @click.option(
     "--from-manifest", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
@@ -92,10 +96,12 @@ def _request(asked: dict[str, Any]) -> Request:
     split = None
     if asked["split"] is not None:
         embargo = _duration("--embargo", asked["embargo"])
-        times = tuple(_time("--split", word) for word in asked["split"].split(","))
+        times = tuple(time_of("--split", word) for word in asked["split"].split(","))
         split = Split(times, embargo if embargo is not None else horizon or timedelta(0))
     features = tuple(word for word in asked["features"].split(",") if word.strip())
-    return Request(features, asked["spine"], _grid(asked), asked["time"], label, split, asked["full_names"])
+    known_then = asked["known_at"] == "spine"
+    grid = _grid(asked)
+    return Request(features, asked["spine"], grid, asked["time"], label, split, asked["full_names"], known_then)
 
 
 def _grid(asked: dict[str, Any]) -> Any:
@@ -113,18 +119,7 @@ def _grid(asked: dict[str, Any]) -> Any:
         is_file = entities.endswith((".parquet", ".csv"))
         entities = Path(entities) if is_file else tuple(word.strip() for word in entities.split(","))
     every = _duration("--every", asked["every"])
-    return Grid(_time("--from", asked["start"]), _time("--to", asked["end"]), every, entities)
-
-
-def _time(flag: str, text: str) -> datetime:
-    """A day or a time with an offset; a day is its midnight in UTC."""
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise UsageError(f"{flag}: {text!r} is no time", hint="2024-06-01, or 2024-06-01T12:00:00Z") from None
-    if found.tzinfo is None and len(text.strip()) > len("2024-06-01"):
-        raise UsageError(f"{flag}: {text!r} has no offset", hint=f"{text.strip()}Z, for UTC")
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return Grid(time_of("--from", asked["start"]), time_of("--to", asked["end"]), every, entities)
 
 
 def _duration(flag: str, text: str | None) -> timedelta | None:
@@ -147,7 +142,8 @@ def _duration(flag: str, text: str | None) -> timedelta | None:
 def _tell(made: TrainingSet) -> None:
     click.echo(f"{made.rows:,} rows in {made.path} ({made.seconds:.1f} s), manifest beside it")
     for view, said in made.manifest.views.items():
-        click.echo(f"  {view}: {said['rows_found']:,} of {made.rows:,} rows found a row")
+        seen = f", {said['observed']:,} as it was seen then" if "observed" in said else ""
+        click.echo(f"  {view}: {said['rows_found']:,} of {made.rows:,} rows found a row{seen}")
     for view, count in made.ties.items():
         click.echo(f"  {view}: {count:,} rows found several of one entity and time; the last revision counts")
     for part, count in made.parts.items():

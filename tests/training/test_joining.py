@@ -65,7 +65,7 @@ def join(
     version = Version("v", 1, "", "", "", "", "", {}, {}, columns=kinds)
     names = {"value": "value", "place": "log_offset"}
     group = FeatureGroup(version, ("entity",), "at", late * MINUTE, None if ttl is None else ttl * MINUTE, names)
-    joined = join_group(con, 0, group, "view", Spine({}, "asked", len(spine)), revision, due)
+    joined = join_group(con, "joined_0", group, "view", Spine({}, "asked", len(spine)), revision=revision, due=due)
     found = con.execute(f"SELECT __row, value, place FROM {joined.table}").fetchall()
     assert len(found) == len({row for row, *_ in found}) == joined.found
     return {row: rest for row, *rest in found}, joined.ties

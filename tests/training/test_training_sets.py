@@ -77,6 +77,9 @@ def test_a_row_for_each_row_of_the_spine_in_its_order(project: ReleaseProject, s
     assert "6 rows" in said
     assert "hourly_v1: 4 of 6 rows found a row" in said
     assert "NULL: value 2, high 6, reading 3, tenfold 3" in said
+    if project.engine.name == "risingwave":  # nobody records there what was seen when
+        words = ("--spine", str(spine), "-f", "hourly", "--out", str(tmp_path / "then.parquet"))
+        assert "no history of hourly is recorded" in project.run("training-set", *words, "--known-at", "spine", code=2)
     told = manifest(out)
     assert told["views"]["hourly_v1"]["available_after"] == 3600
     assert (told["views"]["recent_v1"]["ttl"], told["views"]["recent_v1"]["rows_found"]) == (7200, 3)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from featurectl import __version__
+from featurectl.dialect._types import duckdb_type
 from featurectl.engines.base import Pin
 from featurectl.engines.embedded.connect import duckdb_errors, quote, text_literal
 from featurectl.errors import EngineError, FeaturectlError, UsageError
@@ -25,6 +26,8 @@ from featurectl.services.training.labels import SPLIT, due, label_group, split_e
 from featurectl.services.training.manifest import Manifest, differing, hash_of_file, read_manifest, write_manifest
 from featurectl.services.training.request import document_of, request_of
 from featurectl.services.training.spine import ROW, SPINE, load_spine
+from featurectl.services.training.sql import instant
+from featurectl.services.training.timeline import segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,12 +35,15 @@ if TYPE_CHECKING:
 
     from featurectl.engines.base import Engine, Moment, State, Version
     from featurectl.services.training.features import FeatureGroup
+    from featurectl.services.training.labels import Label
     from featurectl.services.training.request import Request
     from featurectl.services.training.spine import Spine
     from featurectl.settings import Settings
 
 __all__ = ["TrainingSet", "build_training_set", "rebuild_training_set"]
 
+_LABEL = "label"
+_NO_HISTORY = "the embedded target records it from the first apply on; leave --known-at out to go by event times"
 _NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)")
 
 
@@ -167,10 +173,7 @@ class _Work:
         self.spine = self._load(engine, folder)
         self._require_different_names()
         self.joined = [self._join(number, group) for number, group in enumerate(self.groups)]
-        if self.label is not None and label is not None:
-            say(f"label {label.feature}")
-            expression = due(label, self.label, self.spine.time)
-            self.joined.append(self._join(len(self.groups), self.label, expression))
+        self.labelled = self._join_label(label, self.label) if label is not None and self.label is not None else None
 
     def _load(self, engine: Engine, folder: Path) -> Spine:
         self._say("reading the spine")
@@ -190,12 +193,48 @@ class _Work:
             self._scans[version.name] = self.moment.scan(version.name)
         return self._scans[version.name]
 
-    def _join(self, number: int, group: FeatureGroup, expression: str | None = None) -> Joined:
-        scan = self.scan(group.version)
+    def _join(self, number: int, group: FeatureGroup) -> Joined:
         self._say(f"joining {group.version.name}")
+        if self.request.known_then:
+            return self._join_seen(number, group)
+        revision = self._revision(group.version)
+        return join_group(self.con, f"joined_{number}", group, self.scan(group.version), self.spine, revision=revision)
+
+    def _join_label(self, label: Label, group: FeatureGroup) -> Joined:
+        self._say(f"label {label.feature}")
+        expression, revision = due(label, group, self.spine.time), self._revision(group.version)
+        return join_group(
+            self.con, _LABEL, group, self.scan(group.version), self.spine, revision=revision, due=expression
+        )
+
+    def _join_seen(self, number: int, group: FeatureGroup) -> Joined:
+        """What a reader saw, from each version for as long as it was live."""
+        parts: list[Joined] = []
+        at = instant(quote(self.spine.time))
+        for segment in segments(self.moment.state, group):
+            then, rows = segment.group, self.moment.revisions(segment.group.version)
+            if rows is None:
+                then, rows = group, self.moment.revisions(group.version)
+            if rows is None:
+                raise UsageError(f"no history of {group.view} is recorded", hint=_NO_HISTORY)
+            asked = f"(SELECT * FROM {SPINE} WHERE {segment.condition(at)})"
+            parts.append(
+                join_group(
+                    self.con, f"joined_{number}_{len(parts)}", then, rows, self.spine, asked=asked,
+                    revision=self._revision(then.version), known_then=True,
+                )
+            )  # fmt: skip
+        kinds = group.version.columns
+        columns = ", ".join(f"{quote(n)}::{duckdb_type(kinds[c])} AS {quote(n)}" for n, c in group.columns.items())
+        whole = " UNION ALL ".join(f"SELECT {ROW}, {columns} FROM {part.table}" for part in parts)
+        self.con.execute(f"CREATE TABLE joined_{number} AS {whole}")
+        found, ties, observed = (sum(getattr(p, name) for p in parts) for name in ("found", "ties", "observed"))
+        return Joined(f"joined_{number}", group, found, ties, observed)
+
+    def _revision(self, version: Version) -> list[str]:
+        """The columns that tell which of several rows of one entity and time is the last."""
         offsets = {roles["offset"] for roles in self.moment.source_tables.values() if "offset" in roles}
-        revision = sorted(offsets & set(group.version.columns))
-        return join_group(self.con, number, group, scan, self.spine, revision, expression)
+        return sorted(offsets & set(version.columns))
 
     def _require_different_names(self) -> None:
         added = [name for group in self.groups for name in group.columns]
@@ -210,11 +249,12 @@ class _Work:
     def query(self) -> str:
         """The training set, in the spine's order."""
         split = self.request.split
-        label = [f"j{len(self.groups)}"] if self.label is not None else []
-        joins = [f" LEFT JOIN {j.table} AS j{n} ON j{n}.{ROW} = s.{ROW}" for n, j in enumerate(self.joined)]
+        features = {f"j{n}": joined for n, joined in enumerate(self.joined)}
+        label = {"l": self.labelled} if self.labelled is not None else {}
+        tables = {**label, **features}
+        joins = [f" LEFT JOIN {joined.table} AS {name} ON {name}.{ROW} = s.{ROW}" for name, joined in tables.items()]
         parts = [f"{split_expression(split, self.spine.time)} AS {SPLIT}"] if split is not None else []
-        features = [f"j{n}.* EXCLUDE ({ROW})" for n, _ in enumerate(self.groups)]
-        selected = [f"s.* EXCLUDE ({ROW})", *parts, *(f"{name}.* EXCLUDE ({ROW})" for name in label), *features]
+        selected = [f"s.* EXCLUDE ({ROW})", *parts, *(f"{name}.* EXCLUDE ({ROW})" for name in tables)]
         return f"SELECT {', '.join(selected)} FROM {SPINE} AS s{''.join(joins)} ORDER BY s.{ROW}"
 
     def parts(self, out: Path) -> dict[str, int]:
@@ -242,22 +282,11 @@ def _write(con: duckdb.DuckDBPyConnection, query: str, out: Path, say: Callable[
 
 def _manifest(con: duckdb.DuckDBPyConnection, work: _Work, settings: Settings, engine: Engine, out: Path) -> Manifest:
     state = work.moment.state
-    found = {joined.group.version.name: joined for joined in work.joined[: len(work.groups)]}
     return Manifest(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         target=engine.name,
         request=document_of(work.request, work.groups),
-        views={
-            group.version.name: {
-                "fingerprint": group.version.fingerprint,
-                "event_time": group.event_time,
-                "available_after": group.available_after.total_seconds(),
-                "ttl": group.ttl.total_seconds() if group.ttl is not None else None,
-                "rows_found": found[group.version.name].found,
-                "ties": found[group.version.name].ties,
-            }
-            for group in work.groups
-        },
+        views={joined.group.version.name: _told(joined, work.request.known_then) for joined in work.joined},
         release=max((release.number for release in state.releases), default=None),
         git_commit=git_commit(settings.project_dir),
         positions={s.table: {str(p): at for p, at in sorted(s.offsets.items())} for s in state.sources},
@@ -267,6 +296,21 @@ def _manifest(con: duckdb.DuckDBPyConnection, work: _Work, settings: Settings, e
         sha256=hash_of_file(out),
         software={"featurectl": __version__, "duckdb": duckdb.__version__, "python": platform.python_version()},
     )
+
+
+def _told(joined: Joined, known_then: bool) -> dict[str, Any]:
+    """What the manifest says of a view."""
+    group = joined.group
+    seen = {"observed": joined.observed, "by_rule": joined.found - joined.observed} if known_then else {}
+    return {
+        "fingerprint": group.version.fingerprint,
+        "event_time": group.event_time,
+        "available_after": group.available_after.total_seconds(),
+        "ttl": group.ttl.total_seconds() if group.ttl is not None else None,
+        "rows_found": joined.found,
+        "ties": joined.ties,
+        **seen,
+    }
 
 
 def _spine_hash(con: duckdb.DuckDBPyConnection, work: _Work) -> str:

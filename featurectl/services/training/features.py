@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from featurectl.engines.base import State, Version
 
-__all__ = ["FeatureGroup", "feature_groups", "spelled"]
+__all__ = ["FeatureGroup", "feature_groups", "group_of", "spelled"]
 
 _NAME = re.compile(r"(?P<view>[^.@]+?)(?:@v(?P<number>\d+))?(?:\.(?P<column>.+))?")
 _NO_TIME = timedelta(0)
@@ -26,7 +26,8 @@ class FeatureGroup:
     """Features of one version of one view.
 
     `columns` maps the name in the training set to the view's column. A row counts from its event time plus
-    `available_after` on, and until its event time plus `ttl` where there is one, both ends inclusive.
+    `available_after` on, and until its event time plus `ttl` where there is one, both ends inclusive. `named`: the
+    version was asked for by its number, not as the one that is live.
     """
 
     version: Version
@@ -35,6 +36,7 @@ class FeatureGroup:
     available_after: timedelta
     ttl: timedelta | None
     columns: Mapping[str, str]
+    named: bool = False
 
     @property
     def view(self) -> str:
@@ -51,13 +53,16 @@ def feature_groups(state: State, asked: Sequence[str], *, full_names: bool = Fal
         UsageError: nothing is asked for; an unknown view, version or column; a view without entity and event time;
             two features of one name.
     """
-    chosen: dict[str, tuple[Version, dict[str, None]]] = {}
+    chosen: dict[tuple[str, bool], tuple[Version, dict[str, None]]] = {}
     for text in asked:
-        version, columns = _resolved(state, text.strip())
-        chosen.setdefault(version.name, (version, {}))[1].update(dict.fromkeys(columns))
+        version, columns, named = _resolved(state, text.strip())
+        chosen.setdefault((version.name, named), (version, {}))[1].update(dict.fromkeys(columns))
     if not chosen:
         raise UsageError("no feature is asked for", hint="such as --features features_enriched")
-    groups = [_group(version, columns, full_names) for version, columns in chosen.values()]
+    groups = [
+        group_of(version, {f"{version.view}__{c}" if full_names else c: c for c in columns}, named=named)
+        for (_, named), (version, columns) in chosen.items()
+    ]
     _require_different(groups)
     return tuple(groups)
 
@@ -67,11 +72,13 @@ def spelled(groups: Iterable[FeatureGroup]) -> list[str]:
     return [f"{group.view}@v{group.version.number}.{column}" for group in groups for column in group.columns.values()]
 
 
-def _resolved(state: State, text: str) -> tuple[Version, list[str]]:
+def _resolved(state: State, text: str) -> tuple[Version, list[str], bool]:
+    """The version, its columns that are asked for, and whether its number was named."""
     match = _NAME.fullmatch(text)
     if match is None:
         raise UsageError(f"{text!r} names no feature", hint="view, view.column, view@v3 or view@v3.column")
     version = _version(state, match["view"], match["number"])
+    named = match["view"] not in state.live or match["number"] is not None
     missing = [word for word in ("entity", "event_time") if not version.metadata.get(word)]
     if missing:
         raise UsageError(
@@ -82,12 +89,12 @@ def _resolved(state: State, text: str) -> tuple[Version, list[str]]:
     features = [column for column in version.columns if column not in keys]
     wanted = match["column"]
     if wanted in (None, "*"):
-        return version, features
+        return version, features, named
     if wanted not in features:
         what = "is its key, no feature" if wanted in keys else "is none of its features"
         hint = did_you_mean(wanted, features, f"it has {', '.join(features)}")
         raise UsageError(f"{wanted} of {version.view} {what}", hint=hint)
-    return version, [wanted]
+    return version, [wanted], named
 
 
 def _version(state: State, view: str, number: str | None) -> Version:
@@ -102,16 +109,17 @@ def _version(state: State, view: str, number: str | None) -> Version:
     return version
 
 
-def _group(version: Version, columns: Iterable[str], full_names: bool) -> FeatureGroup:
+def group_of(version: Version, columns: Mapping[str, str], *, named: bool = True) -> FeatureGroup:
+    """Columns of a version, with the version's own rules. It has an entity and an event time."""
     said = version.metadata
-    prefix = f"{version.view}__" if full_names else ""
     return FeatureGroup(
         version,
         tuple(said["entity"]),
         said["event_time"],
         parse_duration(said["available_after"]) if said.get("available_after") else _NO_TIME,
         parse_duration(said["ttl"]) if said.get("ttl") else None,
-        {f"{prefix}{column}": column for column in columns},
+        columns,
+        named,
     )
 
 

@@ -10,7 +10,7 @@ from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.errors import UsageError, did_you_mean
 from featurectl.project.metadata import parse_duration
 from featurectl.services.training.features import feature_groups
-from featurectl.services.training.joining import instant
+from featurectl.services.training.sql import MICROSECOND, instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,6 @@ __all__ = ["SPLIT", "Label", "Split", "due", "label_group", "label_name", "split
 
 SPLIT = "split"
 _PARTS = ("train", "validation", "test")
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,11 @@ def label_group(label: Label, state: State, groups: Sequence[FeatureGroup]) -> F
 
 def due(label: Label, group: FeatureGroup, time: str) -> str:
     """DuckDB's expression of the event time, in microseconds, of the row with the label of a spine row."""
-    at = f"{instant(quote(time))} + {label.horizon // _MICROSECOND}"
+    at = f"{instant(quote(time))} + {label.horizon // MICROSECOND}"
     grain = group.version.metadata.get("grain")
     if not grain:
         return at
-    size = parse_duration(grain) // _MICROSECOND
+    size = parse_duration(grain) // MICROSECOND
     return f"(({at}) // {size}) * {size}"
 
 
@@ -91,7 +90,7 @@ def split_expression(split: Split, time: str) -> str:
     """DuckDB's expression of the part to which a row belongs."""
     at = f"s.{quote(time)}"
     parts = _PARTS if len(split.times) == 2 else ("train", "test")
-    embargo = split.embargo // _MICROSECOND
+    embargo = split.embargo // MICROSECOND
     branches = []
     for part, until in zip(parts, split.times, strict=False):
         bound = f"{text_literal(until.isoformat())}::TIMESTAMPTZ"

@@ -27,7 +27,7 @@ class Request:
     """What a training set is to have. One of `spine` (a file, a query, a frame) and `grid` says which rows.
 
     `features` are spelled as for `feature_groups`; `time` names the spine's time, None: it is looked for;
-    `full_names`: features are called `view__column`.
+    `full_names`: features are called `view__column`; `known_then`: each row in the state in which a reader saw it.
     """
 
     features: tuple[str, ...]
@@ -37,6 +37,7 @@ class Request:
     label: Label | None = None
     split: Split | None = None
     full_names: bool = False
+    known_then: bool = False
 
 
 def document_of(request: Request, groups: Sequence[FeatureGroup]) -> dict[str, Any]:

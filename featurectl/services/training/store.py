@@ -54,6 +54,7 @@ class FeatureStore:
         label: Label | None = None,
         split: Split | None = None,
         full_names: bool = False,
+        known_then: bool = False,
     ) -> HistoricalFeatures:
         """Features as they were known at each row's time: the newest row of the entity with
         `event_time + available_after` not later than that.
@@ -67,13 +68,14 @@ class FeatureStore:
             label: A value some time later, as a column.
             split: Adds the column `split`.
             full_names: Call features `view__column`.
+            known_then: Take each row in the state in which a reader saw it at that time, from the recorded history.
 
         Raises:
             UsageError, SpineError, EngineError: as `build_training_set` says.
         """
         folder = Path(tempfile.mkdtemp(prefix="featurectl-"))
         try:
-            asked = Request(tuple(features), entities, grid, time, label, split, full_names)
+            asked = Request(tuple(features), entities, grid, time, label, split, full_names, known_then)
             made = build_training_set(self._engine, self._settings, asked, folder / "features.parquet")
         except BaseException:  # an interrupt too: nobody else knows of the folder
             shutil.rmtree(folder, ignore_errors=True)
