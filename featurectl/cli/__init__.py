@@ -26,6 +26,8 @@ _COMMANDS = {
     "env": ("featurectl.cli.environments:env", "List and drop preview environments."),
     "run": ("featurectl.cli.running:run", "Bring new events in and refresh what depends on them."),
     "backfill": ("featurectl.cli.running:backfill", "Bring a range of history in, resumably."),
+    "gaps": ("featurectl.cli.watching:gaps", "List what should be there and is not, and why."),
+    "freshness": ("featurectl.cli.watching:freshness", "Say which views are older than they may be."),
     "query": ("featurectl.cli.reading:query", "Read features by SQL, read only."),
     "training-set": ("featurectl.cli.training:training_set", "Join labels to features as they were known then."),
     "rejected": ("featurectl.cli.reading:rejected", "List the messages that a topic's contract refused, and why."),

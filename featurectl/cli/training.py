@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featurectl.cli._context import end_progress, open_engine_only, progress_lines, settings_of, time_of
+from featurectl.cli._context import duration_of, end_progress, open_engine_only, progress_lines, settings_of, time_of
 from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from featurectl.services.training.request import Request
 
 __all__ = ["training_set"]
-
-_SHORT = {"s": "second", "m": "minute", "min": "minute", "h": "hour", "d": "day", "w": "week"}
 
 
 @click.command("training-set")
@@ -89,13 +87,13 @@ def _request(asked: dict[str, Any]) -> Request:
 
     if not asked["features"]:
         raise UsageError("no feature is asked for", hint="--features features_enriched")
-    horizon = _duration("--horizon", asked["horizon"])
+    horizon = duration_of("--horizon", asked["horizon"])
     if (asked["label"] is None) != (horizon is None):
         raise UsageError("--label and --horizon belong together", hint="--label production_mw --horizon 24h")
     label = Label(asked["label"], horizon) if asked["label"] is not None and horizon is not None else None
     split = None
     if asked["split"] is not None:
-        embargo = _duration("--embargo", asked["embargo"])
+        embargo = duration_of("--embargo", asked["embargo"])
         times = tuple(time_of("--split", word) for word in asked["split"].split(","))
         split = Split(times, embargo if embargo is not None else horizon or timedelta(0))
     features = tuple(word for word in asked["features"].split(",") if word.strip())
@@ -118,25 +116,8 @@ def _grid(asked: dict[str, Any]) -> Any:
     if entities is not None:
         is_file = entities.endswith((".parquet", ".csv"))
         entities = Path(entities) if is_file else tuple(word.strip() for word in entities.split(","))
-    every = _duration("--every", asked["every"])
+    every = duration_of("--every", asked["every"])
     return Grid(time_of("--from", asked["start"]), time_of("--to", asked["end"]), every, entities)
-
-
-def _duration(flag: str, text: str | None) -> timedelta | None:
-    """A duration such as 24h, 30min or `1 day`."""
-    from featurectl.project.metadata import parse_duration
-
-    if text is None:
-        return None
-    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
-    unit = text.strip()[len(number) :]
-    try:
-        found = parse_duration(f"{number} {_SHORT.get(unit, unit)}")
-    except ValueError:
-        raise UsageError(f"{flag}: {text!r} is no duration", hint="such as 24h, 30min or 7d") from None
-    if not found:
-        raise UsageError(f"{flag}: {text!r} is nothing", hint="such as 24h, 30min or 7d")
-    return found
 
 
 def _tell(made: TrainingSet) -> None:

@@ -80,7 +80,7 @@ WORDS = {
     "no end": ("-f hourly --from 2024-06-01", "--from and --to belong together"),
     "backwards": ("-f hourly --from 2024-06-02 --to 2024-06-01", "ends before it begins"),
     "no step": ("-f recent --from 2024-06-01 --to 2024-06-02", "how far apart the rows are"),
-    "naive": ("-f hourly --from 2024-06-01T05:00 --to 2024-06-02", "has no offset"),
+    "no such time": ("-f hourly --from 2024-06-31 --to 2024-07-02", "'2024-06-31' is no time"),
     "no duration": ("-f hourly --from 2024-06-01 --to 2024-06-02 --every soon", "'soon' is no duration"),
     "no horizon": ("-f hourly --spine {spine} --label value", "--label and --horizon belong together"),
     "unknown label": ("-f hourly --spine {spine} --label valu --horizon 1h", "none of the views has valu"),
