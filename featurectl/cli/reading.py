@@ -22,6 +22,9 @@ __all__ = ["describe", "list_views", "query", "rejected", "status"]
 
 _LOG_SECONDS = 3.0
 _WIDEST_DETAIL = 300
+_SAID = (
+    "entity", "event_time", "grain", "available_after", "ttl", "freshness", "owner", "tags", "checks", "rejects",
+)  # fmt: skip
 _STATUS_COLUMNS = (
     "name",
     "kind",
@@ -175,7 +178,7 @@ def describe(ctx: click.Context, name: str, environment: str | None, output: str
     version, columns = read_description(open_engine_only(ctx), name, environment)
     if output == "table":
         click.echo(f"{version.name}: {version.metadata.get('description') or 'no description'}")
-        for key in ("entity", "event_time", "grain", "available_after", "owner", "tags", "checks", "rejects"):
+        for key in _SAID:
             value = version.metadata.get(key)
             if value:
                 click.echo(f"  {key}: {', '.join(value) if isinstance(value, (list, tuple)) else value}")

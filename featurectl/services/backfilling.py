@@ -121,31 +121,33 @@ def backfill(
     before = _rows_of_sources(engine)
     scope = f"{','.join(sorted(regions))}#{seed}"
     done: list[BackfillChunk] = []
+    if not only_gaps and not force:
+        with engine.write("backfill", _WAIT) as writer:
+            done = writer.backfilled(name, source, scope)
     if only_gaps:
         todo = _in_gaps(engine, settings, name, start, end, chunk)
     else:
-        with engine.write("backfill", _WAIT) as writer:
-            done = [] if force else writer.backfilled(name, source, scope)
         todo = list(remaining(start, end, [(c.start, c.end) for c in done], chunk))
-    published = rejected = 0
-    topic = None
-    for number, (chunk_start, chunk_end) in enumerate(todo, 1):
-        if progress is not None:
-            progress(f"{name} {chunk_start:%Y-%m-%d}", number, len(todo))
-        made = producer(start=chunk_start, end=chunk_end, source=source, regions=regions, settings=settings, seed=seed)
-        topic, published, rejected = made.topic, published + made.published, rejected + made.rejected
+
+    def publish(begins: datetime, ends: datetime) -> Produced:
+        made = producer(start=begins, end=ends, source=source, regions=regions, settings=settings, seed=seed)
         with engine.write("backfill", _WAIT) as writer:
-            writer.record_backfill(
-                BackfillChunk(name, source, scope, chunk_start, chunk_end, made.published, made.rejected)
-            )
+            writer.record_backfill(BackfillChunk(name, source, scope, begins, ends, made.published, made.rejected))
+        return made
+
+    made = []
+    for number, (begins, ends) in enumerate(todo, 1):
+        if progress is not None:
+            progress(f"{name} {begins:%Y-%m-%d}", number, len(todo))
+        made.append(publish(begins, ends))
     refresh_once(engine, command="backfill")
     events = _rows_of_sources(engine) - before
-    topic = topic or settings.topics.get(name)
+    topic = made[-1].topic if made else settings.topics.get(name)
     view, coverage = _coverage(engine, topic, start, end)
     return BackfillResult(
         topic,
-        published,
-        rejected,
+        sum(part.published for part in made),
+        sum(part.rejected for part in made),
         len(todo),
         len(done),
         events,
