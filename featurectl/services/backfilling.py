@@ -120,14 +120,7 @@ def backfill(
         raise UsageError("no source table exists yet", hint="run: featurectl apply")
     before = _rows_of_sources(engine)
     scope = f"{','.join(sorted(regions))}#{seed}"
-    done: list[BackfillChunk] = []
-    if not only_gaps and not force:
-        with engine.write("backfill", _WAIT) as writer:
-            done = writer.backfilled(name, source, scope)
-    if only_gaps:
-        todo = _in_gaps(engine, settings, name, start, end, chunk)
-    else:
-        todo = list(remaining(start, end, [(c.start, c.end) for c in done], chunk))
+    todo, done = _todo(engine, settings, (name, source, scope), (start, end), chunk, force, only_gaps)
 
     def publish(begins: datetime, ends: datetime) -> Produced:
         made = producer(start=begins, end=ends, source=source, regions=regions, settings=settings, seed=seed)
@@ -149,12 +142,31 @@ def backfill(
         sum(part.published for part in made),
         sum(part.rejected for part in made),
         len(todo),
-        len(done),
+        done,
         events,
         view.view if view else None,
         tuple(view.metadata["entity"]) if view else (),
         coverage,
     )
+
+
+def _todo(
+    engine: Engine,
+    settings: Settings,
+    origin: tuple[str, str, str],
+    span: tuple[datetime, datetime],
+    chunk: timedelta,
+    force: bool,
+    only_gaps: bool,
+) -> tuple[list[tuple[datetime, datetime]], int]:
+    """The chunks that are left, and how many were done before. `origin`: producer, source and scope."""
+    if only_gaps:
+        return _in_gaps(engine, settings, origin[0], *span, chunk), 0
+    done: list[BackfillChunk] = []
+    if not force:
+        with engine.write("backfill", _WAIT) as writer:
+            done = writer.backfilled(*origin)
+    return list(remaining(*span, [(c.start, c.end) for c in done], chunk)), len(done)
 
 
 def _in_gaps(
