@@ -101,9 +101,9 @@ def time_of(flag: str, text: str) -> datetime:
     """A day or a time; without an offset it is in UTC. Raises UsageError."""
     try:
         found = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise UsageError(f"{flag}: {text!r} is no time", hint="2024-06-01, or 2024-06-01T12:00:00Z") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 class Time(click.ParamType[datetime]):

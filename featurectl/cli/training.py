@@ -78,7 +78,7 @@ def training_set(
                 engine, settings, from_manifest, out, spine=asked["spine"], progress=say
             )
         else:
-            consumer = None if no_record else f"training-set:{out.stem}".replace(" ", "-")
+            consumer = None if no_record else _consumer(out)
             made = build_training_set(engine, settings, _request(asked), out, consumer=consumer, progress=say)
     finally:
         end_progress()
@@ -88,6 +88,13 @@ def training_set(
         for line in changed:
             click.echo(f"  {line}")
     return 1 if changed else 0
+
+
+def _consumer(out: Path) -> str:
+    """The name under which plans know the training set: by its path from here, or whole."""
+    path = out.resolve().with_suffix("")
+    named = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f"training-set:{named.as_posix()}".replace(" ", "-")
 
 
 def _request(asked: dict[str, Any]) -> Request:
@@ -132,6 +139,8 @@ def _grid(asked: dict[str, Any]) -> Any:
 def _tell(made: TrainingSet) -> None:
     click.echo(f"{made.rows:,} rows in {made.path} ({made.seconds:.1f} s), manifest beside it")
     for view, said in made.manifest.views.items():
+        if "rows_found" not in said:  # of another time: what it was read for is told with the one asked for
+            continue
         seen = f", {said['observed']:,} as it was seen then" if "observed" in said else ""
         click.echo(f"  {view}: {said['rows_found']:,} of {made.rows:,} rows found a row{seen}")
     for view, count in made.ties.items():
@@ -161,6 +170,8 @@ def export(ctx: click.Context, views: tuple[str, ...], out: str, output: str) ->
     from featurectl.services.exporting import export as run_export
 
     try:
+        if not out.strip():
+            raise UsageError("where to export to is not said", hint="--out offline")
         if "://" in out:
             raise UsageError(
                 f"{out} is no folder of this machine", hint="export to a folder, and copy it to the bucket"

@@ -54,8 +54,8 @@ def freshness(ctx: click.Context, limit: str | None, output: str) -> int:
     usual = given.total_seconds() if given is not None else None
     rows = []
     for row in status(open_engine_only(ctx)):
-        allowed = usual if row.freshness_limit is None and row.newest is not None else row.freshness_limit
-        if row.kind == "view" and (allowed is not None or row.newest is not None):  # others have no event time
+        allowed = row.freshness_limit if row.freshness_limit is not None else usual
+        if row.event_time is not None:
             rows.append((row.name, row.newest, row.freshness_seconds, allowed, _judged(row.freshness_seconds, allowed)))
     print_rows(("view", "newest", "age_seconds", "limit_seconds", "state"), [rows], output)
     return 1 if any(state == "stale" for *_, state in rows) else 0

@@ -422,7 +422,11 @@ class Writer(Protocol):
         """The chunks that earlier backfills of the same producer, origin and scope completed."""
         ...
 
-    def record_backfill(self, chunk: BackfillChunk) -> None:
+    def intend_backfill(self, chunk: BackfillChunk, topic: str | None) -> None:
+        """Remember that a chunk's events are about to come: when its rows were to be seen first, nobody will know."""
+        ...
+
+    def record_backfill(self, chunk: BackfillChunk, topic: str | None = None) -> None:
         """Remember a chunk whose events are in the log."""
         ...
 

@@ -21,7 +21,10 @@ def parse_duration(text: Any) -> timedelta:
     match = _DURATION.fullmatch(str(text))
     if match is None:
         raise ValueError(f"{text!r} is not a duration such as '1 hour' or '15 minutes'")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2].lower()])
+    try:
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2].lower()])
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than any duration here") from None
 
 
 def _format_duration(value: timedelta) -> str:

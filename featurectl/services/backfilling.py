@@ -123,9 +123,12 @@ def backfill(
         return _rehearsed(engine, (name, source, scope), todo, done, settings.topics.get(name))
 
     def publish(begins: datetime, ends: datetime) -> Produced:
+        chunk = BackfillChunk(name, source, scope, begins, ends, 0, 0)
+        with engine.write("backfill", _WAIT) as writer:
+            writer.intend_backfill(chunk, settings.topics.get(name))
         made = producer(start=begins, end=ends, source=source, regions=regions, settings=settings, seed=seed)
         with engine.write("backfill", _WAIT) as writer:
-            writer.record_backfill(BackfillChunk(name, source, scope, begins, ends, made.published, made.rejected))
+            writer.record_backfill(replace(chunk, published=made.published, rejected=made.rejected), made.topic)
         return made
 
     say = progress or _silent
@@ -206,6 +209,9 @@ def _in_gaps(
             f"no view above the topic of {name} has a grain: what it lacks cannot be known",
             hint="say entity, event_time and grain in a view's metadata",
         )
+    with engine.query(f"SELECT count(*) AS n FROM {view.view}") as result:
+        if result.all() == [(0,)]:
+            return list(remaining(start, end, [], chunk))
     step = parse_duration(view.metadata["grain"])
     wide = [
         replace(gap, start=max(gap.start - step, start), end=min(gap.end + step, end))

@@ -92,7 +92,8 @@ def _wanted(state: State, views: Sequence[str]) -> list[Version]:
 
 
 def _is_dated(version: Version) -> bool:
-    return bool(version.metadata.get("entity") and version.metadata.get("event_time"))
+    kind = version.columns.get(version.metadata.get("event_time") or "")
+    return bool(version.metadata.get("entity") and kind in ("date", "timestamp", "timestamptz"))
 
 
 def _export(con: duckdb.DuckDBPyConnection, version: Version, out: Path) -> ExportedView:
@@ -101,8 +102,8 @@ def _export(con: duckdb.DuckDBPyConnection, version: Version, out: Path) -> Expo
     at = quote(version.metadata["event_time"])
     month = f"strftime(({at}::TIMESTAMPTZ) AT TIME ZONE 'UTC', '%Y-%m')"
     rows = con.execute(
-        f"SELECT {month} AS month, count(*), printf('%016x%016x', bit_xor(hash(e)),"
-        f" (sum(hash(e)) % {1 << 64})::UBIGINT) FROM exported AS e WHERE isfinite({at}) GROUP BY 1 ORDER BY 1"
+        f"SELECT {month} AS month, count(*), printf('%016x%016x', bit_xor(hash(__rows)),"
+        f" (sum(hash(__rows)) % {1 << 64})::UBIGINT) FROM exported AS __rows WHERE isfinite({at}) GROUP BY 1 ORDER BY 1"
     ).fetchall()
     now = {month: _Month(month, count, digest) for month, count, digest in rows}
     was = _read(content, version)

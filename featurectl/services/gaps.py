@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from featurectl.errors import UsageError, did_you_mean
@@ -52,6 +52,8 @@ def find_gaps(
         UsageError: nothing is applied, an unknown view, or one without entity, event time and grain.
         EngineError: the engine cannot be read.
     """
+    if start is not None and end is not None and start >= end:
+        raise UsageError("the range ends before it begins", hint="--to is later than --from, and itself left out")
     state = engine.inspect()
     waiting = None
     found = []
@@ -97,6 +99,7 @@ def _is_regular(version: Version) -> bool:
 
 def _of_view(engine: Engine, version: Version, start: datetime | None, end: datetime | None) -> Iterator[Gap]:
     grain = parse_duration(version.metadata["grain"])
+    start = _at_a_step(start, grain) if start is not None else None
     edges = _edges(engine, version, start, end)
     if start is not None and end is not None:  # who has nothing at all in the range lacks all of it
         for absent in _edges(engine, version, None, None).keys() - edges.keys():
@@ -200,5 +203,14 @@ def _explained(gap: Gap, refused: Sequence[_Refused], waiting: bool) -> Gap:
     return gap
 
 
-def _utc(value: datetime) -> datetime:
+def _at_a_step(at: datetime, grain: timedelta) -> datetime:
+    """The first step that does not begin before a time."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return epoch - ((epoch - at) // grain) * grain
+
+
+def _utc(value: date) -> datetime:
+    """An instant; of a date its midnight."""
+    if not isinstance(value, datetime):
+        return datetime.combine(value, time(), UTC)
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

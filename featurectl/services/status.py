@@ -23,7 +23,7 @@ class StatusRow:
     """One relation: what it is, how many rows, how fresh.
 
     `freshness_seconds`: now minus the newest event time; `freshness_limit`: how many of them the view's metadata
-    allows. `lag`: events that the log holds and the source table does
+    allows; `event_time`: the view's column of event times. `lag`: events that the log holds and the source table does
     not yet, None where that cannot be said; `lag_by_partition` the same in parts. `rejected`: messages of a source
     table that its views refuse, None where no view lists them.
     """
@@ -39,6 +39,7 @@ class StatusRow:
     refreshed_at: datetime | None = None
     detail: str = ""
     freshness_limit: float | None = None
+    event_time: str | None = None
     lag_by_partition: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -107,7 +108,7 @@ def _view_row(engine: Engine, state: State, version: Version, measure: _Measure,
         None if measure.newest is None else (now - measure.newest).total_seconds(),
         refreshed_at=None if engine.capabilities.refreshes_by_itself else version.refreshed_at,
         detail="; ".join(part for part in (measure.trouble, also) if part),
-        freshness_limit=_limit(version),
+        freshness_limit=_limit(version), event_time=version.metadata.get("event_time"),
     )  # fmt: skip
 
 

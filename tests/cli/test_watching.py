@@ -18,6 +18,8 @@ INSERT INTO readings VALUES ('north', '2024-06-01 00:00:00+00:00', 1), ('north',
     "sql/old.sql": "/*\nentity: place\nevent_time: at\ngrain: 1 hour\nfreshness: 2 hours\n*/\nSELECT * FROM readings\n",
     "sql/kept.sql": "/*\nentity: place\nevent_time: at\nfreshness: 5000 days\n*/\nSELECT place, at FROM readings\n",
     "sql/free.sql": "/*\nentity: place\nevent_time: at\n*/\nSELECT place, at FROM readings\n",
+    "sql/none.sql": "/*\nentity: place\nevent_time: at\n*/\nSELECT place, at FROM readings WHERE value > 5\n",
+    "sql/dated.sql": "/*\nentity: place\nevent_time: d\ngrain: 1 day\n*/\nSELECT place, at::date AS d FROM readings\n",
     "sql/total.sql": "SELECT count(*) AS n FROM readings\n",
 }
 
@@ -30,10 +32,17 @@ def test_gaps_and_freshness(tmp_path: Path) -> None:
         "view": "old", "entity": "north", "from": "2024-06-01T01:00:00Z", "to": "2024-06-01T03:00:00Z",
         "missing": 2, "cause": "no event",
     }  # fmt: skip
+    assert "ends before it begins" in project.run("gaps", "--from", "2024-06-02", "--to", "2024-06-01", code=2)
+    half = json.loads(project.run("gaps", "old", "--from", "2024-06-01T00:30:00Z", "--output", "json"))
+    assert [(gap["from"], gap["missing"]) for gap in half] == [("2024-06-01T01:00:00Z", 2)]
     said = json.loads(project.run("freshness", "--output", "json", code=1))
-    assert {row["view"]: row["state"] for row in said} == {"old": "stale", "kept": "fresh", "free": "no limit"}
+    assert {row["view"]: row["state"] for row in said} == {
+        "old": "stale", "kept": "fresh", "free": "no limit", "none": "no limit", "dated": "no limit",
+    }  # fmt: skip
     said = json.loads(project.run("freshness", "--limit", "1h", "--output", "json", code=1))
-    assert {row["view"]: row["state"] for row in said} == {"old": "stale", "kept": "fresh", "free": "stale"}
+    assert {row["view"]: row["state"] for row in said} == {
+        "old": "stale", "kept": "fresh", "free": "stale", "none": "stale", "dated": "stale",
+    }  # fmt: skip
     project.edit("sql/old.sql", "2 hours", "5000 days")
     project.apply()
     assert "old" in project.run("freshness")

@@ -96,3 +96,15 @@ def test_bad_input(embedded: ReleaseProject, tmp_path: Path) -> None:
         export(embedded.engine, embedded.settings, tmp_path / "file", ["hourly"])
     assert "no folder of this machine" in embedded.run("export", "--out", "s3://bucket/features", code=2)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_column_of_any_name_is_seen_to_change(embedded: ReleaseProject, tmp_path: Path) -> None:
+    embedded.write(
+        "sql/odd.sql", "/*\nentity: e\nevent_time: at\n*/\nSELECT place AS e, at, value AS exported FROM readings\n"
+    )
+    embedded.apply()
+    out = tmp_path / "offline"
+    export(embedded.engine, embedded.settings, out, ["odd"])
+    embedded.write("migrations/0002_revised.sql", "UPDATE readings SET value = 77 WHERE id = 8;")
+    embedded.apply()
+    assert export(embedded.engine, embedded.settings, out, ["odd"])[0].written == 1

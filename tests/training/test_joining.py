@@ -50,7 +50,7 @@ def join(
     late: int,
     ttl: int | None,
     revision: tuple[str, ...] = ("log_offset",),
-    due: str | None = None,
+    due: tuple[str, int] | None = None,
 ) -> tuple[dict[int, tuple[Any, ...]], int]:
     """Values and places in the log by the spine's row, and how many rows found ties."""
     for table in ("spine", "view", "joined_0"):
@@ -101,6 +101,6 @@ def test_ties_without_a_revision_are_always_settled_alike(con: duckdb.DuckDBPyCo
 
 def test_a_label_is_the_value_of_just_that_time(con: duckdb.DuckDBPyConnection) -> None:
     view: list[Row] = [("A", 10, 5, 1), ("A", 10, 6, 2), ("A", 12, 7, 3)]
-    due = "epoch_us(asked) + 120000000"
+    due = ("epoch_us(asked) + 120000000", 1)
     found, ties = join(con, view, [("A", 8), ("A", 9), ("A", 10)], 0, None, due=due)
     assert (found, ties) == ({0: [6, 2], 2: [7, 3]}, 1)

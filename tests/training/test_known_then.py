@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -142,13 +142,17 @@ class Simulation:
 
     def arrive(self, *readings: tuple[str, int, int]) -> None:
         """Events: place, hours ago, value (-1 takes the reading away); then a refresh."""
+        self.publish(*readings)
+        refresh_once(self.project.engine)
+        self.look()
+
+    def publish(self, *readings: tuple[str, int, int]) -> None:
+        """Events in the log."""
         with self.project.engine._log.writer("readings_raw") as writer:  # type: ignore[attr-defined]
             writer.append(
                 Event(json.dumps({"place": p, "hour": (self.now - ago * HOUR).isoformat(), "value": v}).encode())
                 for p, ago, v in readings
             )
-        refresh_once(self.project.engine)
-        self.look()
 
     def look(self) -> None:
         """What a reader finds now by the rules of a training set."""
@@ -220,16 +224,88 @@ def test_across_a_release_and_a_rollback_each_reader_gets_the_version_of_the_tim
     assert numbered[-2:] == [60, 50]  # the version that nobody is shown goes on
 
 
+def backfilled(simulation: Simulation, ago: int, hours: int, *readings: tuple[str, int, int], topic: str) -> None:
+    """What `backfill` does: the intent, the events, and what they were; then a refresh."""
+    begins = simulation.now - ago * HOUR
+    chunk = BackfillChunk("p", "o", "s", begins, begins + hours * HOUR, 0, 0)
+    with simulation.project.engine.write("backfill", timedelta(0)) as writer:
+        writer.intend_backfill(chunk, topic)
+    simulation.publish(*readings)
+    with simulation.project.engine.write("backfill", timedelta(0)) as writer:
+        writer.record_backfill(replace(chunk, published=len(readings)), topic)
+    refresh_once(simulation.project.engine)
+
+
+def known(simulation: Simulation, place: str, *ago: int) -> list[int | None]:
+    """What was known of a place so many hours ago."""
+    simulation.looks = [(simulation.now - hours * HOUR, place, None, None) for hours in ago]
+    found: list[int | None] = simulation.training_set(["readings.value"]).to_arrow()["value"].to_pylist()
+    return found
+
+
 def test_what_a_backfill_brings_goes_by_its_event_time(simulation: Simulation) -> None:
+    simulation.arrive(("north", 2, 1))
+    backfilled(simulation, 10, 4, ("south", 8, 7), topic="readings_raw")
+    assert known(simulation, "south", 5, 4) == [7, 7]
+    simulation.arrive(("south", 9, 50))  # late, and the backfill is over
+    assert known(simulation, "south", 8) == [None]
+    backfilled(simulation, 10, 4, topic="readings_raw")  # finds nothing to bring
+    simulation.arrive(("east", 8, 60))
+    backfilled(simulation, 10, 4, ("west", 8, 70), topic="another")
+    assert (known(simulation, "east", 5), known(simulation, "west", 5)) == ([None], [None])
+
+
+def test_a_refresh_between_a_backfills_events_and_its_end(simulation: Simulation) -> None:
     simulation.arrive(("north", 2, 1))
     begins = simulation.now - 10 * HOUR
     with simulation.project.engine.write("backfill", timedelta(0)) as writer:
-        writer.record_backfill(BackfillChunk("p", "o", "s", begins, begins + 4 * HOUR, 1, 0))
+        writer.intend_backfill(BackfillChunk("p", "o", "s", begins, begins + 4 * HOUR, 0, 0), "readings_raw")
     simulation.arrive(("south", 8, 7))
-    simulation.looks = [(simulation.now - 5 * HOUR, "south", 7, None), (simulation.now - 4 * HOUR, "south", 7, 7)]
-    told = simulation.training_set(["readings.value"])
-    assert told.to_df()["value"].tolist() == [7, 7]
-    assert told.manifest.views["readings_v1"]["by_rule"] == 2
+    assert known(simulation, "south", 5) == [7]
+
+
+def test_what_was_taken_away_and_comes_back(simulation: Simulation) -> None:
+    simulation.arrive(("north", 9, 1))
+    simulation.arrive(("north", 9, -1))  # the view is empty now
+    simulation.arrive(("north", 8, 2))
+    simulation.check()
+    backfilled(simulation, 10, 4, ("north", 9, 5), topic="readings_raw")
+    simulation.look()
+    simulation.check()
+
+
+def test_history_begins_where_nothing_was_recorded(simulation: Simulation) -> None:
+    simulation.project.edit("sql/readings.sql", "available_after", "history: false\navailable_after")
+    simulation.project.apply()
+    simulation.arrive(("north", 5, 1), ("south", 5, 2))
+    simulation.project.edit("sql/readings.sql", "history: false\n", "")
+    simulation.project.apply()
+    simulation.looks.clear()
+    simulation.whole.clear()
+    simulation.arrive(("north", 4, 3))
+    simulation.check()
+    simulation.project.edit("sql/readings.sql", "available_after", "history: false\navailable_after")
+    simulation.project.apply()
+    simulation.arrive(("south", 4, 77))
+    with pytest.raises(UsageError, match="no history of readings is recorded"):
+        simulation.training_set(["readings.value"])
+
+
+def test_made_again_after_a_release_it_is_the_same(simulation: Simulation, tmp_path: Path) -> None:
+    simulation.arrive(("north", 5, 2))
+    simulation.project.edit("sql/readings.sql", "::int AS value", "::int * 10 AS value")
+    simulation.project.apply(accept_differences=True)
+    simulation.look()
+    spine, out = tmp_path / "spine.csv", tmp_path / "train.parquet"
+    lines = [f"{place},{when.isoformat()}" for when, place, *_ in simulation.looks]
+    spine.write_text("\n".join(["place,event_timestamp", *lines]) + "\n", encoding="utf-8")
+    run = simulation.project.run
+    run("training-set", "--spine", str(spine), "-f", "readings.value", "--known-at", "spine", "--out", str(out))
+    with duckdb.connect() as con:
+        assert con.execute(f"SELECT value FROM read_parquet('{out}') WHERE place = 'north'").fetchall() == [(2,), (20,)]
+    run("gc", "--keep", "0")  # keeps what the training set was made of
+    again = ("training-set", "--from-manifest", f"{out}.manifest.json", "--out", str(tmp_path / "again.parquet"))
+    assert "the same, bit for bit" in run(*again)
 
 
 def test_nothing_recorded_is_said(simulation: Simulation) -> None:

@@ -104,7 +104,7 @@ def test_made_again_from_its_manifest_it_is_the_same_until_something_moves(
     assert "value: max 9.5 → 100.0" in said
     spine.write_text(SPINE.replace(",5\n", ",6\n"), encoding="utf-8")
     assert "the spine has other rows" in embedded.run(*words, code=1)
-    embedded.run("unpin", "training-set:train", "hourly")
+    embedded.run("unpin", f"training-set:{tmp_path}/train", "hourly")
     embedded.run("gc", "--keep", "0")
     assert "hourly_v1, of which the training set was made, is gone" in embedded.run(*words, code=1)
 
@@ -112,14 +112,14 @@ def test_made_again_from_its_manifest_it_is_the_same_until_something_moves(
 def test_plans_name_it_and_gc_keeps_its_versions(embedded: ReleaseProject, spine: Path, tmp_path: Path) -> None:
     embedded.run("training-set", "--spine", str(spine), "-f", "hourly.value", "--out", str(tmp_path / "train.parquet"))
     embedded.edit("sql/hourly.sql", "THEN value END", "THEN value + 1 END")
-    assert "training-set:train" in embedded.run("plan")
+    assert f"training-set:{tmp_path}/train" in embedded.run("plan")
     embedded.apply()
     assert "hourly_v1" in embedded.run("gc", "--keep", "0")
     assert embedded.rows("SELECT count(*) FROM hourly_v1") == [(86,)]
     embedded.run(
         "training-set", "--spine", str(spine), "-f", "recent", "--out", str(tmp_path / "b.parquet"), "--no-record"
     )
-    assert "training-set:b" not in embedded.run("pin")
+    assert f"training-set:{tmp_path}/b" not in embedded.run("pin")
 
 
 def test_without_a_spine_every_entity_at_every_step_with_labels_and_parts(
@@ -192,3 +192,42 @@ def test_a_label_in_python(embedded: ReleaseProject) -> None:
         pandas.DataFrame(FRAME), ["hourly.high"], label=Label("hourly.value", 2 * HOUR)
     )
     assert found.to_df()["value_in_2h"].tolist()[0] == 8.5  # 7:30 is of the hour that begins at 7:00
+
+
+def test_the_label_keeps_its_version(embedded: ReleaseProject, tmp_path: Path) -> None:
+    out = tmp_path / "train.parquet"
+    words = ("--from", "2024-06-01T06:00:00Z", "--to", "2024-06-01T08:00:00Z", "--every", "1h", "-f", "recent.reading")
+    embedded.run("training-set", *words, "--label", "hourly.value", "--horizon", "1h", "--out", str(out))
+    assert set(manifest(out)["views"]) == {"hourly_v1", "recent_v1"}
+    embedded.edit("sql/hourly.sql", "SELECT place, at, value,", "SELECT place, at, value * 2 AS value,")
+    embedded.apply(accept_differences=True)
+    embedded.run("gc", "--keep", "0")
+    again = ("training-set", "--from-manifest", f"{out}.manifest.json", "--out", str(tmp_path / "again.parquet"))
+    assert "the same, bit for bit" in embedded.run(*again)
+
+
+def test_a_label_of_a_week_is_of_the_week_that_the_time_is_in(embedded: ReleaseProject) -> None:
+    embedded.write(
+        "sql/weekly.sql",
+        "/*\nentity: place\nevent_time: week\ngrain: 7 days\n*/\n"
+        "SELECT place, date_trunc('week', at, 'UTC') AS week, count(*) AS n FROM readings GROUP BY place, 2\n",
+    )
+    embedded.apply()
+    spine = pandas.DataFrame({"place": ["north"] * 3, "event_timestamp": [at(0), at(23), at(24 * 9)]})
+    found = store(embedded).get_historical_features(spine, "hourly.value", label=Label("weekly.n", HOUR))
+    assert found.to_polars()["n_in_1h"].to_list() == [43, 43, None]  # all readings are of the week of 27 May
+
+
+@pytest.mark.parametrize("name", ["labels[1].csv", "place=west/l.csv", "what*.csv", "it's.csv"])
+def test_a_file_is_read_by_its_own_name(embedded: ReleaseProject, tmp_path: Path, name: str) -> None:
+    path, out = tmp_path / name, tmp_path / "train[1].parquet"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(SPINE, encoding="utf-8")
+    for other in ("labels1.csv", "whatever.csv", "train1.parquet"):
+        (tmp_path / other).write_text("place,event_timestamp\n", encoding="utf-8")
+    embedded.run("training-set", "--spine", str(path), "-f", "hourly.value", "--out", str(out))
+    assert (manifest(out)["rows"], manifest(out)["columns"]["place"]["nulls"]) == (6, 0)
+    with duckdb.connect() as con:
+        assert con.execute(
+            "SELECT count(DISTINCT place) FROM read_parquet(?)", [str(out).replace("[", "[[]")]
+        ).fetchall() == [(3,)]

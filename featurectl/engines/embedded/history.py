@@ -41,13 +41,15 @@ __all__ = [
 ]
 
 MOMENTS = "$moments"
+_DATED = ("date", "timestamp", "timestamptz")
 _GENERATION, _UNSEEN = "__generation", "__unseen"
 
 
 def keeps_history(version: Version) -> bool:
     """Whether the version's changes are recorded: it has an entity, an event time, and no `history: false`."""
     said = version.metadata
-    return bool(said.get("entity") and said.get("event_time") and said.get("history") is not False)
+    kind = version.columns.get(said.get("event_time") or "")
+    return bool(said.get("entity") and kind in _DATED and said.get("history") is not False)
 
 
 def base_of(name: str) -> str:
@@ -74,6 +76,7 @@ def write_changes(
     generation: int,
     revision: Iterable[str],
     backfilled: Sequence[tuple[datetime, datetime]],
+    recorded: Sequence[Piece],
 ) -> Piece | None:
     """What a refresh does to a version's rows, as a piece; None where they stay as they are.
 
@@ -87,6 +90,7 @@ def write_changes(
         revision: The columns that tell which of several rows of one entity and time is the last.
         backfilled: Ranges of event time, [start, end), that were brought in since the last generation: when rows
             that appear there were to be seen first, nobody knows.
+        recorded: The pieces of its base and its changes: what has a past there was seen before.
     """
     was, now = scan(home, old), scan(home, [new])
     key = [*version.metadata["entity"], version.metadata["event_time"]]
@@ -97,10 +101,7 @@ def write_changes(
         for left, right in ((now, was), (was, now))
     )
     by = [f"{quote(c)} DESC NULLS LAST" for c in (*revision, *version.columns)]
-    event = quote(version.metadata["event_time"])
-    ranges = [f"(n.{event} >= {_instant(start)} AND n.{event} < {_instant(end)})" for start, end in backfilled]
-    unseen = f"coalesce({' OR '.join(ranges)}, false)" if ranges else "false"
-    first = f"{unseen} AND NOT EXISTS (SELECT 1 FROM {was} AS o WHERE {_equal('o', 'n', key)})" if ranges else "false"
+    first = _unseen(home, version, key, backfilled, recorded)
     query = (
         f"WITH changed AS ({changed}), chosen AS (SELECT n.* FROM {now} AS n SEMI JOIN changed AS c ON"
         f" {_equal('n', 'c', key)} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1)"
@@ -115,13 +116,37 @@ def write_changes(
     return None
 
 
-def write_moment(pieces: Pieces, generation: int, at: datetime) -> Piece:
-    """The instant at which a generation becomes visible, as a piece."""
-    return pieces.write(MOMENTS, f"SELECT {generation}::BIGINT AS {_GENERATION}, {_instant(at)} AS {VISIBLE}")
+def _unseen(
+    home: Home,
+    version: Version,
+    key: Sequence[str],
+    backfilled: Sequence[tuple[datetime, datetime]],
+    recorded: Sequence[Piece],
+) -> str:
+    """Whether nobody knows when the row `n` was to be seen first: a backfill brought it, and it has no past."""
+    event = quote(version.metadata["event_time"])
+    ranges = [f"(n.{event} >= {_instant(start)} AND n.{event} < {_instant(end)})" for start, end in backfilled]
+    if not ranges:
+        return "false"
+    past = (
+        f"read_parquet([{', '.join(text_literal(str(home.pieces / p.file)) for p in recorded)}], union_by_name = true)"
+    )
+    seen = f"EXISTS (SELECT 1 FROM {past} AS o WHERE {_equal('o', 'n', key)})" if recorded else "false"
+    return f"coalesce({' OR '.join(ranges)}, false) AND NOT {seen}"
+
+
+def write_moment(pieces: Pieces, home: Home, generation: int, at: datetime) -> Piece:
+    """The instant at which a generation becomes visible, as a piece; after the last one, whatever the clock says."""
+    before = pieces.of(MOMENTS)
+    last = f"(SELECT max({VISIBLE}) FROM {scan(home, before)}) + INTERVAL 1 microsecond" if before else "NULL"
+    visible = f"greatest({_instant(at)}, {last})"
+    return pieces.write(MOMENTS, f"SELECT {generation}::BIGINT AS {_GENERATION}, {visible} AS {VISIBLE}")
 
 
 def recorded(con: duckdb.DuckDBPyConnection, home: Home, version: Version) -> str | None:
     """What `Moment.revisions` promises, as the ledger on a connection lists it."""
+    if not keeps_history(version):
+        return None
     rows = con.execute(
         "SELECT relation, file, row_count FROM featurectl.pieces WHERE relation IN (?, ?, ?)"
         " ORDER BY relation, position",

@@ -14,7 +14,7 @@ from featurectl.engines.documents import attempt_of, environment_of, pin_of
 from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import duckdb
 
@@ -208,19 +208,27 @@ class Ledger:
         ).fetchall()
         return [BackfillChunk(producer, origin, scope, _utc(s), _utc(e), p, r) for s, e, p, r in rows]
 
-    def backfilled_since_refresh(self) -> list[tuple[datetime, datetime]]:
-        """The ranges of event time, [start, end), that backfills brought into the log since versions were refreshed."""
-        rows = self._con.execute(
-            "SELECT range_start, range_end FROM featurectl.backfills"
-            " WHERE done_at > (SELECT coalesce(max(refreshed_at), '-infinity') FROM featurectl.versions) ORDER BY 1"
-        ).fetchall()
+    def is_backfilling(self) -> bool:
+        """Whether a backfill brings something in that no refresh has taken yet."""
+        return _one(self._con, "SELECT count(*) FROM featurectl.documents WHERE kind = 'backfilling'") > 0
+
+    def backfilled(self, topics: Collection[str]) -> list[tuple[datetime, datetime]]:
+        """The ranges of event time, [start, end), that backfills of these topics bring in, until they are in."""
+        rows = self._con.execute("SELECT content FROM featurectl.documents WHERE kind = 'backfilling'").fetchall()
+        chunks = [chunk for chunk in (json.loads(content) for (content,) in rows) if chunk["topic"] in (None, *topics)]
         found: list[tuple[datetime, datetime]] = []
-        for start, end in rows:
+        for start, end in sorted((_read_time(c["start"]), _read_time(c["end"])) for c in chunks):
             if found and start <= found[-1][1]:
                 found[-1] = (found[-1][0], max(end, found[-1][1]))
             else:
                 found.append((start, end))
-        return [(_utc(start), _utc(end)) for start, end in found]
+        return found
+
+    def forget_backfilled(self) -> None:
+        """What backfills had published is in the tables."""
+        self._con.execute(
+            "DELETE FROM featurectl.documents WHERE kind = 'backfilling' AND (content::JSON ->> 'published') = 'true'"
+        )
 
     def add_backfill(self, chunk: BackfillChunk) -> None:
         """A chunk's events are in the log."""
@@ -350,6 +358,10 @@ def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     row = con.execute(sql).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _read_time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _utc(value: datetime) -> datetime:

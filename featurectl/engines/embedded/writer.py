@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import (
     Attempt,
@@ -29,7 +29,6 @@ from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.history import (
     MOMENTS,
     base_of,
-    changes_of,
     history_relations,
     keeps_history,
     write_changes,
@@ -248,10 +247,19 @@ class EmbeddedWriter:
         """The chunks that earlier backfills completed."""
         return self._ledger.backfills(producer, origin, scope)
 
-    def record_backfill(self, chunk: BackfillChunk) -> None:
+    def intend_backfill(self, chunk: BackfillChunk, topic: str | None) -> None:
+        """Remember that a chunk's events are about to come into the log."""
+        with duckdb_errors("recording a backfill"):
+            self._ledger.put("backfilling", _chunk_key(chunk), _chunk_document(chunk, topic, published=False))
+
+    def record_backfill(self, chunk: BackfillChunk, topic: str | None = None) -> None:
         """Remember a chunk whose events are in the log."""
         with duckdb_errors("recording a backfill"):
             self._ledger.add_backfill(chunk)
+            if chunk.published:
+                self._ledger.put("backfilling", _chunk_key(chunk), _chunk_document(chunk, topic, published=True))
+            else:
+                self._ledger.remove("backfilling", _chunk_key(chunk))
 
     def _add(self, built: Sequence[Version], generation: int) -> None:
         """List new versions with their rows. Belongs into the caller's transaction."""
@@ -309,6 +317,8 @@ class EmbeddedWriter:
             piece = self._pieces.write(version.name, version_query(version, schema))
             if keeps_history(version):
                 self._record(version, piece, new_pieces)
+            else:  # it may have been kept before: what is not carried on says nothing
+                new_pieces |= {name: [] for name in history_relations(version.name) if self._pieces.of(name)}
             new_pieces[version.name] = [piece]
             self._pieces.show(version.name, [piece])
             self._shown.add(version.name)
@@ -318,18 +328,34 @@ class EmbeddedWriter:
 
     def _record(self, version: Version, piece: Piece, new_pieces: dict[str, list[Piece]]) -> None:
         """The version's history with what this refresh adds to it."""
-        old = self._pieces.of(version.name)
-        if not any(each.rows for each in old):
-            new_pieces[base_of(version.name)] = [piece] if piece.rows else []
-            return
-        relation = changes_of(version.name)
+        base, relation = history_relations(version.name)
+        old, recorded = self._pieces.of(version.name), [*self._pieces.of(base), *self._pieces.of(relation)]
+        if not recorded:  # what it holds when it first holds anything, or what it held before anything was recorded
+            began = [piece] if not any(each.rows for each in old) else old
+            recorded = [each for each in began if each.rows]
+            new_pieces[base] = recorded
+            if began == [piece]:
+                return
         offsets = {columns["offset"] for _, _, columns in self._ledger.source_tables() if "offset" in columns}
         revision = sorted(offsets & set(version.columns))
-        backfilled = self._ledger.backfilled_since_refresh()
+        backfilled = self._ledger.backfilled(self._topics_below(version)) if self._ledger.is_backfilling() else []
         generation = self._generation_to_come()
-        change = write_changes(self._pieces, self._home, version, old, piece, generation, revision, backfilled)
+        change = write_changes(
+            self._pieces, self._home, version, old, piece, generation, revision, backfilled, recorded
+        )
         if change is not None:
             new_pieces[relation] = self._pieces.merged(relation, [*self._pieces.of(relation), change])
+
+    def _topics_below(self, version: Version) -> set[str]:
+        """The topics of which a version is made."""
+        inputs = {v.name: set(v.inputs.values()) for v in self._ledger.state().versions}
+        found: set[str] = set()
+        todo = set(version.inputs.values())
+        while todo:
+            name = todo.pop()
+            found.add(name)
+            todo |= inputs.get(name, set()) - found
+        return {topic for table, topic, _ in self._ledger.source_tables() if table in found}
 
     def _generation_to_come(self) -> int:
         """Of the change in hand. Within a transaction that has counted up already it is the present one."""
@@ -345,10 +371,11 @@ class EmbeddedWriter:
             self._list(new_pieces, refreshed, generation)
             for (table, topic, partition), offset in offsets.items():
                 self._ledger.set_offset(table, topic, partition, offset)
+            self._ledger.forget_backfilled()
 
     def _list(self, new_pieces: Mapping[str, list[Piece]], refreshed: Sequence[Refreshed], generation: int) -> None:
         if any(relation.endswith("$changes") for relation in new_pieces):
-            moment = write_moment(self._pieces, generation, datetime.now(UTC))
+            moment = write_moment(self._pieces, self._home, generation, datetime.now(UTC))
             merged = self._pieces.merged(MOMENTS, [*self._pieces.of(MOMENTS), moment])
             self._pieces.replace(MOMENTS, merged, generation)
         now = datetime.now(UTC)
@@ -427,6 +454,16 @@ class EmbeddedWriter:
         self._con.execute("COMMIT")
         publish(self._con, self._home, self._ledger, self._pieces, MACROS)
         self._pieces.sweep(oldest_in_use(self._home))
+
+
+def _chunk_key(chunk: BackfillChunk) -> str:
+    return f"{chunk.producer} {chunk.origin} {chunk.scope} {chunk.start.isoformat()}"
+
+
+def _chunk_document(chunk: BackfillChunk, topic: str | None, *, published: bool) -> dict[str, Any]:
+    """A range of event time that a backfill brings in; until its events are in the tables, `history` asks for it."""
+    span = {"start": chunk.start.isoformat(), "end": chunk.end.isoformat()}
+    return {"topic": topic, "published": published, **span}
 
 
 def _silent(_: str) -> None:

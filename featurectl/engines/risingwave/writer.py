@@ -202,7 +202,10 @@ class RisingWaveWriter:
         chunks = (_chunk_of(content) for content in mine)
         return sorted(chunks, key=lambda chunk: chunk.start)
 
-    def record_backfill(self, chunk: BackfillChunk) -> None:
+    def intend_backfill(self, chunk: BackfillChunk, topic: str | None) -> None:
+        """Nothing: no history is recorded here."""
+
+    def record_backfill(self, chunk: BackfillChunk, topic: str | None = None) -> None:
         """Remember a chunk whose events are in the log."""
         self._ledger.write(dict([backfill_entry(chunk)]))
 

@@ -8,6 +8,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -25,13 +26,12 @@ from featurectl.services.training.joining import Joined, join_group
 from featurectl.services.training.labels import SPLIT, due, label_group, split_expression
 from featurectl.services.training.manifest import Manifest, differing, hash_of_file, read_manifest, write_manifest
 from featurectl.services.training.request import document_of, request_of
-from featurectl.services.training.spine import ROW, SPINE, load_spine
-from featurectl.services.training.sql import instant
+from featurectl.services.training.spine import ROW, SPINE, is_sql, load_spine
+from featurectl.services.training.sql import exact_path, instant
 from featurectl.services.training.timeline import segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from featurectl.engines.base import Engine, Moment, State, Version
     from featurectl.services.training.features import FeatureGroup
@@ -91,6 +91,7 @@ def build_training_set(
     """
     started = time.monotonic()
     say = progress or _silent
+    _require_another_file(request.spine, out)
     if (request.spine is None) == (request.grid is None):
         raise UsageError("either a spine or a range of time is given", hint="--spine FILE, or --from and --to")
     with (
@@ -103,7 +104,7 @@ def build_training_set(
         _write(con, query, out, say)
         manifest = _manifest(con, work, settings, engine, out)
     write_manifest(manifest, out)
-    unrecorded = _record(engine, consumer, [group.version for group in work.groups]) if consumer else None
+    unrecorded = _record(engine, consumer, work.used) if consumer else None
     return TrainingSet(
         out,
         manifest,
@@ -153,6 +154,11 @@ def _require_same_meaning(state: State, manifest: Manifest) -> None:
             )
 
 
+def _require_another_file(spine: Any, out: Path) -> None:
+    if isinstance(spine, str | Path) and not is_sql(spine) and Path(spine).resolve() == out.resolve():
+        raise UsageError(f"{out} is the spine", hint="write the training set to another file")
+
+
 class _Work:
     """One training set in one connection."""
 
@@ -167,6 +173,7 @@ class _Work:
     ) -> None:
         self.con, self.moment, self.request, self._say = con, moment, request, say
         self._scans: dict[str, str] = {}
+        self.used: list[Version] = []
         self.groups = feature_groups(moment.state, request.features, full_names=request.full_names)
         label = request.label
         self.label = label_group(label, moment.state, self.groups) if label is not None else None
@@ -197,15 +204,15 @@ class _Work:
         self._say(f"joining {group.version.name}")
         if self.request.known_then:
             return self._join_seen(number, group)
+        self.used.append(group.version)
         revision = self._revision(group.version)
         return join_group(self.con, f"joined_{number}", group, self.scan(group.version), self.spine, revision=revision)
 
     def _join_label(self, label: Label, group: FeatureGroup) -> Joined:
         self._say(f"label {label.feature}")
-        expression, revision = due(label, group, self.spine.time), self._revision(group.version)
-        return join_group(
-            self.con, _LABEL, group, self.scan(group.version), self.spine, revision=revision, due=expression
-        )
+        self.used.append(group.version)
+        wanted, revision = due(label, group, self.spine.time), self._revision(group.version)
+        return join_group(self.con, _LABEL, group, self.scan(group.version), self.spine, revision=revision, due=wanted)
 
     def _join_seen(self, number: int, group: FeatureGroup) -> Joined:
         """What a reader saw, from each version for as long as it was live."""
@@ -218,6 +225,7 @@ class _Work:
             if rows is None:
                 raise UsageError(f"no history of {group.view} is recorded", hint=_NO_HISTORY)
             asked = f"(SELECT * FROM {SPINE} WHERE {segment.condition(at)})"
+            self.used.append(then.version)
             parts.append(
                 join_group(
                     self.con, f"joined_{number}_{len(parts)}", then, rows, self.spine, asked=asked,
@@ -225,7 +233,9 @@ class _Work:
                 )
             )  # fmt: skip
         kinds = group.version.columns
-        columns = ", ".join(f"{quote(n)}::{duckdb_type(kinds[c])} AS {quote(n)}" for n, c in group.columns.items())
+        columns = ", ".join(
+            f"TRY_CAST({quote(n)} AS {duckdb_type(kinds[c])}) AS {quote(n)}" for n, c in group.columns.items()
+        )
         whole = " UNION ALL ".join(f"SELECT {ROW}, {columns} FROM {part.table}" for part in parts)
         self.con.execute(f"CREATE TABLE joined_{number} AS {whole}")
         found, ties, observed = (sum(getattr(p, name) for p in parts) for name in ("found", "ties", "observed"))
@@ -239,10 +249,11 @@ class _Work:
     def _require_different_names(self) -> None:
         added = [name for group in self.groups for name in group.columns]
         added += [*(self.label.columns if self.label else ()), *([SPLIT] if self.request.split else [])]
+        given = {name.lower(): name for name in self.spine.columns}
         for name in added:
-            if name in self.spine.columns:
+            if name.lower() in given:
                 raise UsageError(
-                    f"the spine has a column {name}, and so would the features",
+                    f"the spine has a column {given[name.lower()]}, and so would the features",
                     hint="rename the spine's, ask for single features (view.column), or for --full-names",
                 )
 
@@ -262,7 +273,7 @@ class _Work:
         if self.request.split is None:
             return {}
         with duckdb.connect() as con:
-            scan = f"read_parquet({text_literal(str(out))})"
+            scan = f"read_parquet({exact_path(out)}, hive_partitioning = false)"
             return dict(con.execute(f"SELECT {SPLIT}, count(*) FROM {scan} GROUP BY 1 ORDER BY 1").fetchall())
 
 
@@ -285,8 +296,8 @@ def _manifest(con: duckdb.DuckDBPyConnection, work: _Work, settings: Settings, e
     return Manifest(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         target=engine.name,
-        request=document_of(work.request, work.groups),
-        views={joined.group.version.name: _told(joined, work.request.known_then) for joined in work.joined},
+        request=document_of(work.request, work.groups, work.label),
+        views=_views(work),
         release=max((release.number for release in state.releases), default=None),
         git_commit=git_commit(settings.project_dir),
         positions={s.table: {str(p): at for p, at in sorted(s.offsets.items())} for s in state.sources},
@@ -296,6 +307,14 @@ def _manifest(con: duckdb.DuckDBPyConnection, work: _Work, settings: Settings, e
         sha256=hash_of_file(out),
         software={"featurectl": __version__, "duckdb": duckdb.__version__, "python": platform.python_version()},
     )
+
+
+def _views(work: _Work) -> dict[str, dict[str, Any]]:
+    """Every version that was read, by its name."""
+    told = {version.name: {"fingerprint": version.fingerprint} for version in work.used}
+    if work.labelled is not None:
+        told[work.labelled.group.version.name] = _told(work.labelled, False)
+    return told | {joined.group.version.name: _told(joined, work.request.known_then) for joined in work.joined}
 
 
 def _told(joined: Joined, known_then: bool) -> dict[str, Any]:
@@ -315,14 +334,14 @@ def _told(joined: Joined, known_then: bool) -> dict[str, Any]:
 
 def _spine_hash(con: duckdb.DuckDBPyConnection, work: _Work) -> str:
     """Of all values and their places; it does not depend on how they were stored."""
-    row = con.execute(f"SELECT bit_xor(hash(s)), sum(hash(s)::HUGEINT) FROM {SPINE} AS s").fetchone()
+    row = con.execute(f"SELECT bit_xor(hash(__spine)), sum(hash(__spine)::HUGEINT) FROM {SPINE} AS __spine").fetchone()
     assert row is not None
     return f"{row[0]:016x}{row[1] % 2**64:016x}"
 
 
 def _columns(con: duckdb.DuckDBPyConnection, out: Path) -> dict[str, dict[str, Any]]:
     """What each column of the file holds."""
-    scan = f"read_parquet({text_literal(str(out))})"
+    scan = f"read_parquet({exact_path(out)}, hive_partitioning = false)"
     kinds = {name: kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()}
     asked = ["count(*)"]
     for name, kind in kinds.items():
@@ -353,10 +372,15 @@ def _rounded(value: float | None) -> float | None:
 def _record(engine: Engine, consumer: str, versions: Sequence[Version]) -> str | None:
     """Pin the versions for the training set; says why not where that cannot be."""
     now = datetime.now(UTC)
+    by_view: dict[str, list[Version]] = {}
+    for version in {version.name: version for version in versions}.values():
+        by_view.setdefault(version.view, []).append(version)
     try:
         with engine.write("training-set", WAIT_FOR_REFRESH) as writer:
-            for version in versions:
-                writer.pin(Pin(consumer, version.view, version.number, version.fingerprint, now, who()))
+            for several in by_view.values():
+                for version in several:  # a consumer pins one version of a view: the older ones by names of their own
+                    name = consumer if version is several[-1] else f"{consumer}/{version.name}"
+                    writer.pin(Pin(name, version.view, version.number, version.fingerprint, now, who()))
     except FeaturectlError as error:
         return str(error)
     return None

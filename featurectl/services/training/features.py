@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
     from featurectl.engines.base import State, Version
 
-__all__ = ["FeatureGroup", "feature_groups", "group_of", "spelled"]
+__all__ = ["DATED", "FeatureGroup", "feature_groups", "group_of", "spelled"]
 
 _NAME = re.compile(r"(?P<view>[^.@]+?)(?:@v(?P<number>\d+))?(?:\.(?P<column>.+))?")
 _NO_TIME = timedelta(0)
+# The dialect's types of an event time.
+DATED = ("date", "timestamp", "timestamptz")
 
 
 @dataclass(frozen=True)
@@ -53,23 +55,32 @@ def feature_groups(state: State, asked: Sequence[str], *, full_names: bool = Fal
         UsageError: nothing is asked for; an unknown view, version or column; a view without entity and event time;
             two features of one name.
     """
-    chosen: dict[tuple[str, bool], tuple[Version, dict[str, None]]] = {}
+    chosen: dict[str, tuple[Version, dict[str, None]]] = {}
+    by_number: set[str] = set()
     for text in asked:
         version, columns, named = _resolved(state, text.strip())
-        chosen.setdefault((version.name, named), (version, {}))[1].update(dict.fromkeys(columns))
+        chosen.setdefault(version.name, (version, {}))[1].update(dict.fromkeys(columns))
+        by_number |= {version.name} if named else set()
     if not chosen:
         raise UsageError("no feature is asked for", hint="such as --features features_enriched")
     groups = [
-        group_of(version, {f"{version.view}__{c}" if full_names else c: c for c in columns}, named=named)
-        for (_, named), (version, columns) in chosen.items()
+        group_of(version, {f"{version.view}__{c}" if full_names else c: c for c in columns}, named=name in by_number)
+        for name, (version, columns) in chosen.items()
     ]
     _require_different(groups)
     return tuple(groups)
 
 
-def spelled(groups: Iterable[FeatureGroup]) -> list[str]:
-    """The features with their versions, as they can be asked for again."""
-    return [f"{group.view}@v{group.version.number}.{column}" for group in groups for column in group.columns.values()]
+def spelled(groups: Iterable[FeatureGroup], *, follow: bool = False) -> list[str]:
+    """The features with their versions, as they can be asked for again.
+
+    `follow`: without a version where none was named.
+    """
+    return [
+        f"{group.view}.{column}" if follow and not group.named else f"{group.view}@v{group.version.number}.{column}"
+        for group in groups
+        for column in group.columns.values()
+    ]
 
 
 def _resolved(state: State, text: str) -> tuple[Version, list[str], bool]:
@@ -84,6 +95,12 @@ def _resolved(state: State, text: str) -> tuple[Version, list[str], bool]:
         raise UsageError(
             f"{version.view} cannot be joined point in time: it has no {' and no '.join(missing)}",
             hint=f"say them in the metadata of {version.file}",
+        )
+    kind = version.columns[version.metadata["event_time"]]
+    if kind not in DATED:
+        raise UsageError(
+            f"{version.view} cannot be joined point in time: its event time is {kind}",
+            hint=f"name a column of dates or times in {version.file}",
         )
     keys = (*version.metadata["entity"], version.metadata["event_time"])
     features = [column for column in version.columns if column not in keys]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.errors import SpineError, UsageError
 from featurectl.project.metadata import parse_duration
+from featurectl.services.training.sql import exact_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,7 +77,7 @@ def _entities(
         if not grid.entities.is_file():
             raise SpineError(f"there is no file {grid.entities}", hint="--entities takes values or a file")
         reader = "read_csv" if grid.entities.suffix == ".csv" else "read_parquet"
-        return f"SELECT DISTINCT {selected} FROM {reader}({text_literal(str(grid.entities))})"
+        return f"SELECT DISTINCT {selected} FROM {reader}({exact_path(grid.entities)}, hive_partitioning = false)"
     whole = [group for group in groups if set(group.entity) >= set(names)]
     if not whole:
         raise UsageError(

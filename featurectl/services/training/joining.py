@@ -51,7 +51,7 @@ def join_group(
     *,
     asked: str = SPINE,
     revision: Iterable[str] = (),
-    due: str | None = None,
+    due: tuple[str, int] | None = None,
     known_then: bool = False,
 ) -> Joined:
     """Find the features of a view for each row of the spine, into a new table.
@@ -64,13 +64,12 @@ def join_group(
         spine: The spine.
         asked: The rows of the spine that are asked for, as a FROM item.
         revision: The view's columns by which the last of several rows of one entity and time is known.
-        due: The event time that is wanted, in microseconds, as an expression over the spine: for labels. None: the
-            newest that was known.
+        due: For labels: the time that is wanted, in microseconds, as an expression over the spine, and how long a
+            row is about the time that begins with its event time. None: the newest that was known.
         known_then: Take each row in the state in which a reader saw it at the spine row's time.
     """
     if due is not None:
-        entities = ", ".join(quote(name) for name in group.entity)
-        con.execute(f"CREATE TABLE found AS SELECT {ROW}, {entities}, {due} AS happened FROM {asked}")
+        _find_due(con, group, rows, due)
     elif known_then:
         find_visible(con, group, rows, spine, asked)
     else:
@@ -88,6 +87,18 @@ def join_group(
     return Joined(table, group, found, ties, observed)
 
 
+def _find_due(con: duckdb.DuckDBPyConnection, group: FeatureGroup, rows: str, due: tuple[str, int]) -> None:
+    """`found`: each spine row with the event time of the row that is about the time that is wanted."""
+    entities = ", ".join(quote(name) for name in group.entity)
+    wanted, length = due
+    con.execute(
+        f"CREATE TABLE found AS SELECT s.{ROW}, {', '.join(f's.{quote(e)}' for e in group.entity)}, f.__happened"
+        f" FROM (SELECT {ROW}, {entities}, {wanted} AS __asked FROM {SPINE}) AS s ASOF JOIN (SELECT {entities},"
+        f" {instant(quote(group.event_time))} AS __happened FROM {rows} WHERE isfinite({quote(group.event_time)})) AS f"
+        f" ON {same_entity(group, 's', 'f')} AND s.__asked >= f.__happened WHERE f.__happened > s.__asked - {length}"
+    )
+
+
 def _find_newest(con: duckdb.DuckDBPyConnection, group: FeatureGroup, rows: str, spine: Spine, asked: str) -> None:
     """`found`: each spine row with the time of the newest row that was known."""
     entities = ", ".join(quote(name) for name in group.entity)
@@ -100,13 +111,13 @@ def _find_newest(con: duckdb.DuckDBPyConnection, group: FeatureGroup, rows: str,
     if group.ttl is not None:
         ttl = group.ttl // MICROSECOND
         conditions.append(f"{at} >= {first - ttl}")
-        alive = f" WHERE f.happened >= s.asked - {ttl}"
+        alive = f" WHERE f.__happened >= s.__asked - {ttl}"
     con.execute(
-        f"CREATE TABLE found AS SELECT s.{ROW}, {', '.join(f's.{quote(e)}' for e in group.entity)}, f.happened"
-        f" FROM (SELECT {ROW}, {entities}, {time} AS asked, {time} - {late} AS known FROM {asked}) AS s"
-        f" ASOF JOIN (SELECT {entities}, {at} AS happened FROM {rows}"
+        f"CREATE TABLE found AS SELECT s.{ROW}, {', '.join(f's.{quote(e)}' for e in group.entity)}, f.__happened"
+        f" FROM (SELECT {ROW}, {entities}, {time} AS __asked, {time} - {late} AS __known FROM {asked}) AS s"
+        f" ASOF JOIN (SELECT {entities}, {at} AS __happened FROM {rows}"
         f" WHERE isfinite({quote(group.event_time)}) AND {' AND '.join(conditions)}) AS f"
-        f" ON {same_entity(group, 's', 'f')} AND s.known >= f.happened{alive}"
+        f" ON {same_entity(group, 's', 'f')} AND s.__known >= f.__happened{alive}"
     )
 
 
@@ -115,7 +126,7 @@ def _fetch_query(group: FeatureGroup, rows: str, known_then: bool) -> str:
     return (
         f"SELECT m.{ROW}, {', '.join(_outputs(group, group.version.columns))}"
         f" FROM found AS m JOIN {rows} AS f ON {same_entity(group, 'm', 'f')}"
-        f" AND m.happened = {instant(f'f.{quote(group.event_time)}')}{seen}"
+        f" AND m.__happened = {instant(f'f.{quote(group.event_time)}')}{seen}"
     )
 
 

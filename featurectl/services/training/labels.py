@@ -28,7 +28,8 @@ _PARTS = ("train", "validation", "test")
 class Label:
     """The value of `feature` (`column` or `view.column`) at the time of the row plus `horizon`.
 
-    That time is rounded down to the view's grain; where the view has no row of just that time the label is NULL.
+    Of a view with a grain the row counts whose step that time is in, of another one the row of just that time; where
+    there is none the label is NULL.
     """
 
     feature: str
@@ -76,14 +77,14 @@ def label_group(label: Label, state: State, groups: Sequence[FeatureGroup]) -> F
     return replace(group, columns={label_name(label): column})
 
 
-def due(label: Label, group: FeatureGroup, time: str) -> str:
-    """DuckDB's expression of the event time, in microseconds, of the row with the label of a spine row."""
-    at = f"{instant(quote(time))} + {label.horizon // MICROSECOND}"
+def due(label: Label, group: FeatureGroup, time: str) -> tuple[str, int]:
+    """The time that the label of a spine row is about, as DuckDB's expression, and how long a row is about its own.
+
+    Both in microseconds. A view with a grain has rows that are about as long; another one's are of just their time.
+    """
     grain = group.version.metadata.get("grain")
-    if not grain:
-        return at
-    size = parse_duration(grain) // MICROSECOND
-    return f"(({at}) // {size}) * {size}"
+    length = parse_duration(grain) // MICROSECOND if grain else 1
+    return f"{instant(quote(time))} + {label.horizon // MICROSECOND}", length
 
 
 def split_expression(split: Split, time: str) -> str:

@@ -40,13 +40,21 @@ class Request:
     known_then: bool = False
 
 
-def document_of(request: Request, groups: Sequence[FeatureGroup]) -> dict[str, Any]:
-    """The request as JSON can hold it: features with their versions, a file's full path; a frame is left out."""
-    spine = request.spine
+def document_of(request: Request, groups: Sequence[FeatureGroup], label: FeatureGroup | None) -> dict[str, Any]:
+    """The request as JSON can hold it: features and label with their versions, full paths; a frame is left out.
+
+    What a reader saw is asked for by the view's name: it was of the version of the time.
+    """
+    spine, grid, wanted = request.spine, request.grid, request.label
     if isinstance(spine, str | Path) and not is_sql(spine):
         spine = str(Path(spine).resolve())
+    if grid is not None and isinstance(grid.entities, Path):
+        grid = replace(grid, entities=grid.entities.resolve())
+    if wanted is not None and label is not None:
+        wanted = replace(wanted, feature=spelled([label])[0])
+    features = spelled(groups, follow=request.known_then)
     kept = spine if isinstance(spine, str) else None
-    asked = replace(request, features=tuple(spelled(groups)), spine=kept)
+    asked = replace(request, features=tuple(features), spine=kept, grid=grid, label=wanted)
     document: dict[str, Any] = TypeAdapter(Request).dump_python(asked, mode="json")
     return document
 

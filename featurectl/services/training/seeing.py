@@ -25,36 +25,37 @@ __all__ = ["find_visible"]
 
 
 def find_visible(con: duckdb.DuckDBPyConnection, group: FeatureGroup, rows: str, spine: Spine, asked: str) -> None:
-    """Make the table `found`: `__row`, the entity, `happened` and `__visible` of the state that counts.
+    """Make the table `found`: `__row`, the entity, `__happened` and `__visible` of the state that counts.
 
     `rows` are a view's states, `asked` are rows of the spine; both as FROM items.
     """
     entities = ", ".join(quote(name) for name in group.entity)
     late = group.available_after // MICROSECOND
-    ttl = f" AND happened >= asked - {group.ttl // MICROSECOND}" if group.ttl is not None else ""
-    happened = instant(quote(group.event_time))
+    ttl = f" AND __happened >= __asked - {group.ttl // MICROSECOND}" if group.ttl is not None else ""
+    event = instant(quote(group.event_time))
     con.execute(
-        f"CREATE OR REPLACE TABLE states AS SELECT {entities}, {happened} AS happened, {VISIBLE},"
+        f"CREATE OR REPLACE TABLE states AS SELECT {entities}, {event} AS __happened, {VISIBLE},"
         f" bool_and({DELETED}) AS {DELETED} FROM {rows} WHERE isfinite({quote(group.event_time)}) GROUP BY ALL"
     )
     con.execute(
-        f"CREATE OR REPLACE TABLE counting AS SELECT {entities}, begins, max(happened) OVER (PARTITION BY {entities}"
-        f" ORDER BY begins RANGE UNBOUNDED PRECEDING) AS newest FROM (SELECT {entities}, happened,"
-        f" greatest(min({VISIBLE}), happened + {late}) AS begins FROM states WHERE NOT {DELETED}"
-        f" GROUP BY {entities}, happened)"
+        f"CREATE OR REPLACE TABLE counting AS SELECT {entities}, __begins, max(__happened)"
+        f" OVER (PARTITION BY {entities} ORDER BY __begins RANGE UNBOUNDED PRECEDING) AS __newest"
+        f" FROM (SELECT {entities}, __happened,"
+        f" greatest(min({VISIBLE}), __happened + {late}) AS __begins FROM states WHERE NOT {DELETED}"
+        f" GROUP BY {entities}, __happened)"
     )
     con.execute(
-        f"CREATE OR REPLACE TABLE candidates AS SELECT s.*, c.newest AS happened FROM (SELECT {ROW}, {entities},"
-        f" {instant(quote(spine.time))} AS asked FROM {asked}) AS s"
-        f" ASOF JOIN counting AS c ON {same_entity(group, 's', 'c')} AND s.asked >= c.begins"
+        f"CREATE OR REPLACE TABLE candidates AS SELECT s.*, c.__newest AS __happened FROM (SELECT {ROW}, {entities},"
+        f" {instant(quote(spine.time))} AS __asked FROM {asked}) AS s"
+        f" ASOF JOIN counting AS c ON {same_entity(group, 's', 'c')} AND s.__asked >= c.__begins"
     )
     con.execute(
         f"CREATE OR REPLACE TABLE seen AS SELECT c.*, t.{VISIBLE}, t.{DELETED} FROM candidates AS c"
-        f" ASOF JOIN states AS t ON {same_entity(group, 'c', 't')} AND c.happened = t.happened"
-        f" AND c.asked >= t.{VISIBLE}"
+        f" ASOF JOIN states AS t ON {same_entity(group, 'c', 't')} AND c.__happened = t.__happened"
+        f" AND c.__asked >= t.{VISIBLE}"
     )
     con.execute(
-        f"CREATE OR REPLACE TABLE found AS SELECT {ROW}, {entities}, happened, {VISIBLE} FROM seen"
+        f"CREATE OR REPLACE TABLE found AS SELECT {ROW}, {entities}, __happened, {VISIBLE} FROM seen"
         f" WHERE NOT {DELETED}{ttl}"
     )
     if one_row(con, f"SELECT count(*) FROM seen WHERE {DELETED}")[0]:
@@ -66,11 +67,11 @@ def find_visible(con: duckdb.DuckDBPyConnection, group: FeatureGroup, rows: str,
 def _look_through(con: duckdb.DuckDBPyConnection, group: FeatureGroup, entities: str, late: int, ttl: str) -> None:
     """Add what counts for the rows whose newest was taken away before."""
     con.execute(
-        f"INSERT INTO found SELECT {ROW}, {', '.join(f's.{quote(name)}' for name in group.entity)}, t.happened,"
-        f" t.{VISIBLE} FROM seen AS s JOIN (SELECT *, lead({VISIBLE}) OVER (PARTITION BY {entities}, happened"
-        f" ORDER BY {VISIBLE}) AS until FROM states) AS t ON {same_entity(group, 's', 't')}"
-        f" AND t.happened < s.happened AND t.happened + {late} <= s.asked AND t.{VISIBLE} <= s.asked"
-        f" AND (t.until IS NULL OR s.asked < t.until) AND NOT t.{DELETED}"
-        f" WHERE s.{DELETED}{ttl.replace('happened', 't.happened')}"
-        f" QUALIFY row_number() OVER (PARTITION BY {ROW} ORDER BY t.happened DESC) = 1"
+        f"INSERT INTO found SELECT {ROW}, {', '.join(f's.{quote(name)}' for name in group.entity)}, t.__happened,"
+        f" t.{VISIBLE} FROM seen AS s JOIN (SELECT *, lead({VISIBLE}) OVER (PARTITION BY {entities}, __happened"
+        f" ORDER BY {VISIBLE}) AS __until FROM states) AS t ON {same_entity(group, 's', 't')}"
+        f" AND t.__happened < s.__happened AND t.__happened + {late} <= s.__asked AND t.{VISIBLE} <= s.__asked"
+        f" AND (t.__until IS NULL OR s.__asked < t.__until) AND NOT t.{DELETED}"
+        f" WHERE s.{DELETED}{ttl.replace('__happened', 't.__happened')}"
+        f" QUALIFY row_number() OVER (PARTITION BY {ROW} ORDER BY t.__happened DESC) = 1"
     )

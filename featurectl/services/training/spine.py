@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ import duckdb
 from featurectl.dialect._types import duckdb_type
 from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.errors import EngineError, MissingExtra, SpineError
+from featurectl.services.training.sql import exact_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +27,8 @@ SPINE, ROW = "spine", "__row"
 _TIME_NAMES = ("event_timestamp", "event_time", "timestamp", "time")
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
 _OFFSET = r"[Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_QUERY = re.compile(r"\s*(\(|--|/\*|(select|with|values)\b(?!\.))", re.I)
+_LONGEST_PATH = 250
 _EXAMPLE = "such as 2024-06-01T12:00:00Z"
 # Types whose values can be equal to one another's.
 _FAMILIES = (
@@ -70,6 +74,8 @@ def load_spine(
     """
     item, is_text = _item(con, source, folder, engine)
     given = _described(con, item)
+    if ROW in {name.lower() for name in given}:
+        raise SpineError(f"the spine has a column {ROW}, which is ours", hint="rename it")
     time = _time_column(given, groups, time)
     selected = "*"
     if is_text:  # a reader of CSV takes a time with an offset for one without
@@ -77,6 +83,8 @@ def load_spine(
         selected = f"* REPLACE ({_parsed(time)} AS {quote(time)})"
     else:
         _require_instants(time, given[time])
+        if given[time] != _INSTANT:  # of nanoseconds: more than any view has
+            selected = f"* REPLACE ({quote(time)}::TIMESTAMPTZ AS {quote(time)})"
     if is_text:
         _require_offsets(con, item, time)
     con.execute("SET preserve_insertion_order = true")
@@ -93,7 +101,7 @@ def load_spine(
 
 def is_sql(source: Any) -> bool:
     """Whether a text is a query and no file's name."""
-    return isinstance(source, str) and source.lstrip().lower().startswith(("select", "with", "values"))
+    return isinstance(source, str) and _QUERY.match(source) is not None and not Path(source[:_LONGEST_PATH]).is_file()
 
 
 def _item(con: duckdb.DuckDBPyConnection, source: Any, folder: Path, engine: Engine) -> tuple[str, bool]:
@@ -101,7 +109,7 @@ def _item(con: duckdb.DuckDBPyConnection, source: Any, folder: Path, engine: Eng
     if is_sql(source):
         path = folder / "asked.parquet"
         engine.export(source, path)
-        return f"read_parquet({text_literal(str(path))})", False
+        return f"read_parquet({exact_path(path)})", False
     if not isinstance(source, str | Path):
         return _registered(con, source), False
     path = Path(source)
@@ -109,10 +117,13 @@ def _item(con: duckdb.DuckDBPyConnection, source: Any, folder: Path, engine: Eng
         raise SpineError(f"there is no file {path}", hint="a Parquet or CSV file, or a query that begins with SELECT")
     if path.stat().st_size == 0:
         raise SpineError(f"{path} is empty: 0 bytes", hint="write it again; a Parquet file is never that short")
-    readers = {".parquet": "read_parquet({})", ".csv": "read_csv({}, header = true)"}
+    readers = {
+        ".parquet": "read_parquet({}, hive_partitioning = false)",
+        ".csv": "read_csv({}, header = true, hive_partitioning = false)",
+    }
     if path.suffix.lower() not in readers:
         raise SpineError(f"{path} is neither .parquet nor .csv", hint="convert it, or give a data frame from Python")
-    return readers[path.suffix.lower()].format(text_literal(str(path))), path.suffix.lower() == ".csv"
+    return readers[path.suffix.lower()].format(exact_path(path)), path.suffix.lower() == ".csv"
 
 
 def _registered(con: duckdb.DuckDBPyConnection, frame: Any) -> str:
@@ -162,7 +173,7 @@ def _time_column(given: Mapping[str, str], groups: Sequence[FeatureGroup], time:
 
 
 def _require_instants(time: str, kind: str) -> None:
-    if kind == _INSTANT:
+    if kind == _INSTANT or kind.startswith("TIMESTAMPTZ"):
         return
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         raise SpineError(

@@ -6,16 +6,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from featurectl.dialect._types import duckdb_type
-from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.connect import quote, text_literal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
 
     from featurectl.services.training.features import FeatureGroup
 
-__all__ = ["MICROSECOND", "instant", "one_row", "same_entity", "value_of"]
+__all__ = ["MICROSECOND", "exact_path", "instant", "one_row", "same_entity", "value_of"]
 
 MICROSECOND = timedelta(microseconds=1)
+
+
+def exact_path(path: Path) -> str:
+    """A file's path as a literal that is no pattern: DuckDB reads [ * ? in it as those of a shell."""
+    return text_literal("".join(f"[{c}]" if c in "[*?" else c for c in str(path)))
 
 
 def instant(name: str) -> str:

@@ -47,7 +47,7 @@ class FeatureStore:
     def get_historical_features(
         self,
         entities: Any = None,
-        features: Sequence[str] = ("features_enriched",),
+        features: Sequence[str] | str = ("features_enriched",),
         *,
         grid: Grid | None = None,
         time: str | None = None,
@@ -75,7 +75,8 @@ class FeatureStore:
         """
         folder = Path(tempfile.mkdtemp(prefix="featurectl-"))
         try:
-            asked = Request(tuple(features), entities, grid, time, label, split, full_names, known_then)
+            names = (features,) if isinstance(features, str) else tuple(features)
+            asked = Request(names, entities, grid, time, label, split, full_names, known_then)
             made = build_training_set(self._engine, self._settings, asked, folder / "features.parquet")
         except BaseException:  # an interrupt too: nobody else knows of the folder
             shutil.rmtree(folder, ignore_errors=True)
