@@ -21,7 +21,7 @@ _ORDERED = (*NUMBERS, "varchar", "date", "time", "timestamp", "timestamptz")
 
 
 def _depth(of: Type) -> int:
-    return of.count("[]") if of else 0
+    return (len(of) - len(of.rstrip("[]"))) // 2 if of else 0
 
 
 def _base(of: Type) -> Type:

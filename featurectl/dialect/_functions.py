@@ -13,12 +13,12 @@ from featurectl.dialect._building import BUILDERS
 from featurectl.dialect._casts import bytes_of
 from featurectl.dialect._formats import formatted, parsed
 from featurectl.dialect._json import jsonb_typeof
-from featurectl.dialect._output import call, sql
+from featurectl.dialect._output import call, quoted, sql
 from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
 from featurectl.dialect._table_functions import rows_of
 from featurectl.dialect._times import date_trunc
 from featurectl.dialect._trigonometry import DOUBLE_FUNCTIONS
-from featurectl.dialect._types import EXACT, INTEGERS, is_kind, unify
+from featurectl.dialect._types import EXACT, INTEGERS, is_kind, postgres_name, unify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,6 +330,13 @@ def _row(ctx: Context, node: exp.Expression) -> Typed:
     return sql(f"struct_pack({cells})", *(part for part, _ in typed)), f"struct<{of}>"
 
 
+def _pg_typeof(ctx: Context, node: exp.Expression) -> Typed:
+    of = ctx(node.expressions[0])[1]
+    if of is None:
+        raise ctx.unsupported(node, "pg_typeof of a type that is not known")
+    return sql(quoted(postgres_name(of))), "varchar"
+
+
 def _now(ctx: Context, node: exp.Expression) -> Typed:
     if ctx.in_view:
         raise ctx.unsupported(
@@ -365,6 +372,7 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "now": _now,
     "proctime": _proctime,
     "row": _row,
+    "pg_typeof": _pg_typeof,
     "jsonb_typeof": _typeof,
 }
 

@@ -44,6 +44,9 @@ def _require_source(module: ModuleType) -> None:
 _require_source(parser)
 
 
+_INTERVAL_UNITS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
+
+
 def _arrow(kind: type[exp.Expression]) -> Callable[..., Any]:
     return lambda self, this, key: self.expression(kind(this=this, expression=key))
 
@@ -66,6 +69,15 @@ class _Parser(RisingWaveParser):
         TokenType.HASH_ARROW: _arrow(exp.JSONBExtract),
         TokenType.DHASH_ARROW: _arrow(exp.JSONBExtractScalar),
     }
+
+    def _parse_interval_span(self, this: Any, parse_function_unit: bool = True) -> exp.Interval:
+        """A text that is not one number with its unit stays whole: of '1 day 02:00:00' sqlglot keeps the day."""
+        if not this.is_string or exp.INTERVAL_STRING_RE.fullmatch(this.name):
+            return super()._parse_interval_span(this, parse_function_unit)
+        unit = None
+        if self._curr is not None and self._curr.text.upper() in _INTERVAL_UNITS:
+            unit = self._parse_var(any_token=True, upper=True)
+        return self.expression(exp.Interval(this=this, unit=unit))
 
 
 class Grammar(RisingWave):

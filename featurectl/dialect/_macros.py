@@ -58,6 +58,49 @@ _DEFINITIONS = {
         "ELSE strftime(t, '%Y-%m-%d %H:%M:%S.%f') END"
     ),
     "rw_timestamptz_text(t)": "rw_timestamp_text(rw_utc(t)) || '+00:00'",
+    "rw_time_text(t)": (
+        "CASE WHEN epoch_us(t) % 1000000 = 0 THEN CAST(t AS VARCHAR) ELSE split_part(CAST(t AS VARCHAR), '.', 1) || '.' "
+        "|| rpad(split_part(CAST(t AS VARCHAR), '.', 2), CASE WHEN epoch_us(t) % 1000 = 0 THEN 3 ELSE 6 END, '0') END"
+    ),
+    "rw_clock_text(us)": (
+        "lpad(CAST(us // 3600000000 AS VARCHAR), CAST(greatest(2, length(CAST(us // 3600000000 AS VARCHAR))) AS INTEGER), '0') || ':' || "
+        "lpad(CAST(us // 60000000 % 60 AS VARCHAR), 2, '0') || ':' || "
+        "lpad(CAST(us // 1000000 % 60 AS VARCHAR), 2, '0') || CASE WHEN us % 1000000 <> 0 THEN "
+        "'.' || rtrim(lpad(CAST(us % 1000000 AS VARCHAR), 6, '0'), '0') ELSE '' END"
+    ),
+    "rw_counted(n, before, unit)": (
+        "CASE WHEN n <> 0 THEN CASE WHEN n > 0 AND before < 0 THEN '+' ELSE '' END || n || ' ' || unit || "
+        "CASE WHEN n = 1 THEN '' ELSE 's' END END"
+    ),
+    "rw_clock_us(i)": "extract(hour FROM i) * 3600000000 + extract(minute FROM i) * 60000000 + extract(microsecond FROM i)",
+    "rw_interval_text(i)": (
+        "CASE WHEN i IS NOT NULL THEN concat_ws(' ', rw_counted(extract(year FROM i), 0, 'year'), "
+        "rw_counted(extract(month FROM i), extract(year FROM i), 'mon'), "
+        "rw_counted(extract(day FROM i), extract(year FROM i) * 12 + extract(month FROM i), 'day'), "
+        "CASE WHEN rw_clock_us(i) < 0 THEN '-' || rw_clock_text(-rw_clock_us(i)) "
+        "WHEN rw_clock_us(i) > 0 THEN CASE WHEN extract(day FROM i) < 0 OR (extract(day FROM i) = 0 "
+        "AND extract(year FROM i) * 12 + extract(month FROM i) < 0) THEN '+' ELSE '' END || rw_clock_text(rw_clock_us(i)) "
+        "WHEN extract(day FROM i) = 0 AND extract(year FROM i) = 0 AND extract(month FROM i) = 0 THEN '00:00:00' END) END"
+    ),
+    # a fraction of a month is of 30 days, one of a day of 24 hours, each rounded to microseconds on its way
+    "rw_to_months(x)": "round_even(x * 2592000000000, 0) / 2592000000000",
+    "rw_to_days(x)": "round_even(x * 86400000000, 0) / 86400000000",
+    "rw_fraction(x)": "x - trunc(x)",
+    "rw_interval_of(m, d, us)": (
+        "list_transform(list_transform(list_transform([{m: rw_to_months(m), d: rw_to_days(d)}], "
+        "lambda p: {m: trunc(p.m), l: rw_to_days(rw_fraction(p.m) * 30), d: p.d}), "
+        "lambda p: {m: p.m, d: trunc(p.d) + trunc(p.l), f: rw_to_days(rw_fraction(p.d) + rw_fraction(p.l))}), "
+        "lambda p: to_months(CAST(p.m AS INTEGER)) + to_days(CAST(p.d + trunc(p.f) AS INTEGER)) "
+        "+ to_microseconds(CAST(round_even(us + rw_fraction(p.f) * 86400000000, 0) AS BIGINT)))[1]"
+    ),
+    "rw_interval_times(i, x)": (
+        "rw_interval_of((extract(year FROM i) * 12 + extract(month FROM i)) * x, extract(day FROM i) * x, "
+        "rw_clock_us(i) * x)"
+    ),
+    "rw_interval_over(i, x)": (
+        "rw_interval_of((extract(year FROM i) * 12 + extract(month FROM i)) / x, extract(day FROM i) / x, "
+        "rw_clock_us(i) / x)"
+    ),
     "rw_json_is_strict(t)": (
         f"NOT regexp_matches(regexp_replace(t, '{_JSON_STRING}', '\"\"', 'g'), '{_STRAY}') "
         "AND len(list_filter(regexp_extract_all("
@@ -141,6 +184,23 @@ _DEFINITIONS = {
     "rw_power(x, y)": (
         "CASE WHEN NOT (x = 0 AND y < 0) AND NOT (x < 0 AND y <> floor(y)) AND (isinf(x) OR isinf(y) OR x = 0 "
         "OR (pow(x, y) <> 0 AND NOT isinf(pow(x, y)))) THEN pow(x, y) END"
+    ),
+    "rw_at_rank(xs, share)": (
+        "list_transform([list_filter(xs, lambda x: x IS NOT NULL)], "
+        "lambda ys: ys[1 + CAST(floor((len(ys) - 1) * share) AS BIGINT)])[1]"
+    ),
+    "rw_bucket_middle(x, base)": (
+        "CASE WHEN x > 0 THEN 2 * pow(base, ceil(ln(x) / ln(base))) / (base + 1) "
+        "WHEN x < 0 THEN -2 * pow(base, ceil(ln(-x) / ln(base))) / (base + 1) ELSE x END"
+    ),
+    "rw_members(ms)": (
+        "CAST('{' || array_to_string(list_transform(ms, "
+        "lambda m: CAST(to_json(m.k) AS VARCHAR) || ':' || CAST(m.v AS VARCHAR)), ',') || '}' AS JSON)"
+    ),
+    "rw_object(ms)": (
+        "CASE WHEN len(list_filter(ms, lambda m: m.k IS NULL)) > 0 THEN error('a field name that is null failed') "
+        "WHEN len(ms) <> len(list_distinct(list_transform(ms, lambda m: m.k))) "
+        "THEN error('jsonb_object_agg of a key that comes twice failed') ELSE rw_members(ms) END"
     ),
     "rw_hex_digits(t)": (
         "CASE WHEN regexp_full_match(regexp_replace(t, '[ \\n\\t\\r]', '', 'g'), '([0-9a-fA-F]{2})*') "

@@ -221,7 +221,12 @@ def _product(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
     types = (left[1], right[1])
     if "interval" in types:
-        return _checked(ctx, sql("({0} * {1})", left[0], right[0]), "interval")
+        times, factor = (left, right) if types[0] == "interval" else (right, left)
+        if factor[1] in INTEGERS:
+            return _checked(ctx, sql("({0} * {1})", times[0], factor[0]), "interval")
+        if factor[1] not in NUMBERS:
+            raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the number")
+        return sql("rw_interval_times({0}, CAST({1} AS DOUBLE))", times[0], factor[0]), "interval"
     of = unify(types)
     if of not in (None, *NUMBERS) or (of is None and None not in types):
         raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the operands")
@@ -246,7 +251,7 @@ def _quotient(ctx: Context, node: exp.Expression) -> Typed:
     if of == "numeric":
         return sql("(CAST({0} AS DOUBLE) / {1})", left[0], _divisor(ctx, right[0])), "numeric"
     if left[1] == "interval" and right[1] in NUMBERS:
-        return sql("({0} / {1})", left[0], _divisor(ctx, right[0])), "interval"
+        return sql("rw_interval_over({0}, CAST({1} AS DOUBLE))", left[0], _divisor(ctx, right[0])), "interval"
     raise ctx.unsupported(
         node, "/ between operands whose types are not known", "cast one: whole numbers divide without rest"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from featurectl.dialect._casts import interval_parts
+from featurectl.dialect._intervals import interval_parts
 from featurectl.dialect._output import sql
 from featurectl.dialect._types import INTEGERS, TEMPORAL, duckdb_type, unify
 

@@ -23,6 +23,7 @@ __all__ = [
     "duckdb_type",
     "fields_of",
     "is_kind",
+    "postgres_name",
     "rw_type",
     "unify",
 ]
@@ -77,6 +78,15 @@ _NAMES = {
     "timestamp with time zone": "timestamptz",
     "time without time zone": "time",
     "json": "jsonb",
+}
+
+_POSTGRES_NAMES = {
+    "int": "integer",
+    "double": "double precision",
+    "varchar": "character varying",
+    "time": "time without time zone",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
 }
 
 # What a function's argument may be.
@@ -147,6 +157,14 @@ def duckdb_type(name: str) -> str:
     if name.startswith("struct<"):
         return "STRUCT(" + ", ".join(f'"{field}" {duckdb_type(of)}' for field, of in fields_of(name).items()) + ")"
     return DUCKDB_TYPES[name]
+
+
+def postgres_name(of: str) -> str:
+    """What pg_typeof says."""
+    base = of.rstrip("[]")
+    if base.startswith("struct<"):
+        return f"record{'[]' if base != of else ''}"
+    return _POSTGRES_NAMES.get(base, base) + ("[]" if base != of else "")
 
 
 def is_kind(kind: str, of: Type) -> bool:
