@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import duckdb
@@ -108,6 +108,7 @@ class Featurectl:
         self.con.execute(_SHOWN)
         for macro in MACROS:
             self.con.execute(macro)
+        self.con.execute("CREATE OR REPLACE MACRO rw_shown(i) AS rw_interval_text(i)")
 
     def run(self, sql: str) -> None:
         if _TRANSACTION.match(sql) or _PATH.match(sql):
@@ -153,6 +154,10 @@ class Featurectl:
         elif isinstance(statement, AlterTable):
             self.con.execute(statement.duckdb_sql)
             self.schema[statement.name].update(statement.added)
+            for name in statement.dropped:
+                self.schema[statement.name].pop(name, None)
+            table = self.tables[statement.name]
+            self.tables[statement.name] = replace(table, columns=dict(self.schema[statement.name]))
         elif isinstance(statement, CreateSink) and statement.into:
             raise UnsupportedOnEngine("CREATE SINK … INTO")
         elif isinstance(statement, CreateSource | CreateSourceTable):

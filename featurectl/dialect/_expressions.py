@@ -10,8 +10,8 @@ from sqlglot import exp
 from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
 from featurectl.dialect._arrays import sliced
 from featurectl.dialect._casts import cast
-from featurectl.dialect._intervals import interval
 from featurectl.dialect._functions import clock, named, scalar
+from featurectl.dialect._intervals import interval
 from featurectl.dialect._json import JSON
 from featurectl.dialect._latest import LATEST
 from featurectl.dialect._operators import OPERATORS

@@ -49,6 +49,20 @@ S = Signature
 _YEAR = "CASE WHEN {0} < 0 THEN {0} + 1 WHEN {0} > 0 THEN {0} END"
 _MADE = f"make_timestamp({_YEAR}, {{1}}, {{2}}, {{3}}, {{4}}, CAST({{5}} AS DOUBLE))"
 
+
+
+def _of_double(template: str, raises: bool = False) -> list[Signature]:
+    """What RisingWave computes of a numeric as a numeric; here it is a double, as a quotient is."""
+    exact = template.replace("{0}", "CAST({0} AS DOUBLE)")
+    return [S("float", "double", template, raises), S("numeric", "numeric", exact, raises)]
+
+
+_EXACT_POWER = "rw_power(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))"
+_POWER = [
+    S("float float", "double", "rw_power({0}, {1})", raises=True),
+    S("exact exact", "numeric", _EXACT_POWER, raises=True),
+]
+
 FUNCTIONS: dict[str, list[Signature]] = {
     "abs": [S("int", "=0", "TRY(abs({0}))", raises=True), S("number", "=0", "abs({0})")],
     "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil({0}) + 0)")],
@@ -60,17 +74,17 @@ FUNCTIONS: dict[str, list[Signature]] = {
         S("exact", "numeric", "round(CAST({0} AS DECIMAL(38, 10)))"),
         S("exact int", "numeric", "round(CAST({0} AS DECIMAL(38, 10)), {1})"),
     ],
-    "sign": [S("float", "double", "CAST(sign({0}) AS DOUBLE)")],
-    "sqrt": [S("float", "double", "CASE WHEN NOT {0} < 0 THEN sqrt({0}) END", raises=True)],
-    "exp": [S("float", "double", "rw_exp({0})", raises=True)],
-    "ln": [S("float", "double", "CASE WHEN {0} > 0 THEN ln({0}) END", raises=True)],
+    "sign": _of_double("CAST(sign({0}) AS DOUBLE)"),
+    "sqrt": _of_double("CASE WHEN NOT {0} < 0 THEN sqrt({0}) END", raises=True),
+    "exp": _of_double("rw_exp({0})", raises=True),
+    "ln": _of_double("CASE WHEN {0} > 0 THEN ln({0}) END", raises=True),
     **{
         name: [S(" ".join(["float"] * (1 + ("{1}" in template))), "double", template)]
         for name, template in DOUBLE_FUNCTIONS.items()
     },
     "cbrt": [S("float", "double", "cbrt({0})")],
-    **{name: [S("float", "double", "CASE WHEN {0} > 0 THEN log10({0}) END", raises=True)] for name in ("log10", "log")},
-    **{name: [S("float float", "double", "rw_power({0}, {1})", raises=True)] for name in ("pow", "power")},
+    **{name: _of_double("CASE WHEN {0} > 0 THEN log10({0}) END", raises=True) for name in ("log10", "log")},
+    **{name: _POWER for name in ("pow", "power")},
     "pi": [S("", "double", "pi()")],
     "length": [
         S("text", "int", "CAST(length({0}) AS INTEGER)"),
@@ -182,6 +196,7 @@ def _fits(signature: Signature, types: list[Type]) -> bool:
 
 
 _IN_DOUBLE = {*DOUBLE_FUNCTIONS, "sqrt", "cbrt", "exp", "ln", "log", "log10", "sign", "to_timestamp", "pow", "power"}
+_OF_NUMERIC = ("sqrt", "exp", "ln", "log", "log10", "sign", "pow", "power")
 _NANOSECONDS = re.compile(r"\.\d{7}")
 _ROUNDINGS = ("ceil", "ceiling", "floor", "trunc", "round")
 
@@ -189,7 +204,8 @@ _ROUNDINGS = ("ceil", "ceiling", "floor", "trunc", "round")
 def _promoted(name: str, types: list[Type]) -> list[Type]:
     """RisingWave computes these in double precision, whatever number comes in."""
     if name in _IN_DOUBLE:
-        return ["double" if of in (*EXACT, "unknown") else of for of in types]
+        exact = ("numeric",) if name in _OF_NUMERIC and not {"double", "real"} & set(types) and "numeric" in types else ()
+        return [of if of in exact else "double" if of in (*EXACT, "unknown") and not exact else of for of in types]
     if name in _ROUNDINGS and len(types) == 1:
         return ["double" if of in (*INTEGERS, "unknown") else of for of in types]
     return types

@@ -11,7 +11,7 @@ from featurectl.dialect._output import Sql, quoted, sql
 from featurectl.dialect._regexp import translate_pattern
 from featurectl.dialect._regexp_functions import matches
 from featurectl.dialect._times import as_instant, as_utc
-from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, unify
+from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, duckdb_type, met
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Rule, Typed
@@ -64,7 +64,7 @@ def _comparison(ctx: Context, node: exp.Expression) -> Typed:
         return quantified
     left, right = ctx(node.this), ctx(node.expression)
     _comparable(ctx, node, left[1], right[1])
-    common = unify((left[1], right[1]))
+    common = met(left[1], right[1])
     node.set("this", _widened(left, common))
     node.set("expression", _widened(right, common))
     if isinstance(node.expression, Sql) and node.expression.this == "ANY({0})":  # of a NULL array: NULL
@@ -79,7 +79,7 @@ def _ends_in_distinct(node: exp.Expression) -> bool:
 
 
 def _comparable(ctx: Context, node: exp.Expression, *types: Type) -> None:
-    common = unify(types)
+    common = met(*types)
     if common == "jsonb":
         raise ctx.unsupported(node, "comparing jsonb values", "compare j ->> 'key', or jsonb_typeof(j)")
     if common is None and None not in types:
@@ -153,7 +153,14 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     return sql("({0} || {1})", left[0], right[0]), "varchar"
 
 
+_LEAST = {2**31: "int", 2**63: "bigint"}
+
+
 def _negative(ctx: Context, node: exp.Expression) -> Typed:
+    literal = node.this.name if isinstance(node.this, exp.Literal) and not node.this.is_string else ""
+    if literal.isdigit() and int(literal) in _LEAST:  # the number belongs to its sign
+        of = _LEAST[int(literal)]
+        return sql(f"CAST('-{literal}' AS {duckdb_type(of)})"), of
     value, of = ctx(node.this)
     return _checked(ctx, sql("(-{0})", value), of)
 
@@ -189,7 +196,7 @@ _TIME_SUMS: dict[tuple[str, Type, Type], str] = {
 def _sum_type(ctx: Context, node: exp.Expression, left: Type, right: Type) -> Type:
     op = "+" if isinstance(node, exp.Add) else "-"
     if left in NUMBERS and right in NUMBERS:
-        return unify((left, right))
+        return met(left, right)
     if (op, left, right) in _TIME_SUMS:
         return _TIME_SUMS[op, left, right]
     if {left, right} == {None, "interval"}:
@@ -227,7 +234,7 @@ def _product(ctx: Context, node: exp.Expression) -> Typed:
         if factor[1] not in NUMBERS:
             raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the number")
         return sql("rw_interval_times({0}, CAST({1} AS DOUBLE))", times[0], factor[0]), "interval"
-    of = unify(types)
+    of = met(*types)
     if of not in (None, *NUMBERS) or (of is None and None not in types):
         raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the operands")
     return _checked(ctx, sql("({0} * {1})", _widened(left, of), _widened(right, of)), of)
@@ -243,7 +250,7 @@ def _divisor(ctx: Context, node: exp.Expression) -> exp.Expression:
 
 def _quotient(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
-    of = unify((left[1], right[1]))
+    of = met(left[1], right[1])
     if of in INTEGERS:
         return sql("({0} // {1})", left[0], _divisor(ctx, right[0])), of
     if of in FLOATS:
@@ -263,7 +270,7 @@ def _power(ctx: Context, node: exp.Expression) -> Typed:
 
 def _remainder(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
-    of = unify((left[1], right[1]))
+    of = met(left[1], right[1])
     if of not in (*INTEGERS, "numeric"):
         raise ctx.unsupported(node, f"{left[1]} % {right[1]}", "cast to whole numbers or numeric")
     return sql("({0} % {1})", left[0], _divisor(ctx, right[0])), of

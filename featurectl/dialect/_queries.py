@@ -12,8 +12,9 @@ from featurectl.dialect._hop import hop_as_frame
 from featurectl.dialect._json import share_documents
 from featurectl.dialect._latest import mark_latest, pick_latest
 from featurectl.dialect._naming import output_name
+from featurectl.dialect._output import sql
 from featurectl.dialect._relations import Found, conditions, from_items
-from featurectl.dialect._types import unify
+from featurectl.dialect._types import NUMBERS, unify
 from featurectl.dialect._windows import name_windows
 
 if TYPE_CHECKING:
@@ -192,10 +193,11 @@ def _merged(ctx: Context, select: exp.Expression, item: exp.Expression) -> None:
 
 def _order(ctx: Context, node: exp.Expression) -> None:
     order = node.args.get("order")
+    if order is not None:  # by a text that is the same in each row
+        given = [term for term in order.expressions if not (isinstance(term.this, exp.Literal) and term.this.is_string)]
+        node.set("order", exp.Order(expressions=given) if given else None)
     for term in order.expressions if order is not None else []:
         ctx.check(term, frozenset({"this", "desc", "nulls_first"}))
-        if isinstance(term.this, exp.Literal) and term.this.is_string:
-            raise ctx.unsupported(term, "ORDER BY a constant")
         term.set("this", ctx.sql(term.this))
 
 
@@ -211,7 +213,12 @@ def _limits(ctx: Context, node: exp.Expression) -> None:
         if isinstance(count, exp.Literal) and count.this.isdigit():
             part.set("expression", exp.Literal.number(count.this))
             continue
-        raise ctx.unsupported(node, f"{name.upper()} that is not a number")
+        if count is None or count.find(exp.Column, exp.Query):
+            raise ctx.unsupported(node, f"{name.upper()} that is not a number")
+        value, of = ctx(count)
+        if of not in (*NUMBERS, "unknown"):
+            raise ctx.wrong(node, f"{name.upper()} of {of}")
+        part.set("expression", sql("CAST({0} AS BIGINT)", value))
 
 
 def _set_operation(ctx: Context, node: exp.Expression) -> Result:

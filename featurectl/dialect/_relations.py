@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._asof import asof
-from featurectl.dialect._intervals import interval_parts, spelled
 from featurectl.dialect._context import Scope
+from featurectl.dialect._intervals import interval_parts, spelled
 from featurectl.dialect._output import sql
 from featurectl.dialect._table_functions import from_function
 from featurectl.dialect._times import as_instant, as_utc

@@ -46,7 +46,8 @@ def _statement(
     verb, kind = (head[1].upper(), head[3].upper()) if head else ("", "")
     cursor = Cursor(piece, file)
     if verb == "CREATE" and kind in ("TABLE", "SOURCE"):
-        return create_relation(cursor, lambda line: Context(RULES, query, {}, False, file, line))
+        columns = {name: dict(table.columns) for name, table in tables.items()} | dict(schema)
+        return create_relation(cursor, lambda line: Context(RULES, query, columns, False, file, line))
     if verb == "CREATE" and kind in ("MATERIALIZED", "VIEW"):
         return _view(cursor)
     if verb == "CREATE" and kind in ("INDEX", "UNIQUE"):

@@ -134,11 +134,12 @@ class InsertValues(Dml):
 
 @dataclass(frozen=True)
 class AlterTable(Statement):
-    """ALTER TABLE … ADD COLUMN."""
+    """ALTER TABLE … ADD COLUMN or DROP COLUMN."""
 
     name: str
     added: dict[str, str]
     duckdb_sql: str
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ __all__ = [
     "duckdb_type",
     "fields_of",
     "is_kind",
+    "met",
     "postgres_name",
     "rw_type",
     "unify",
@@ -162,9 +163,8 @@ def duckdb_type(name: str) -> str:
 def postgres_name(of: str) -> str:
     """What pg_typeof says."""
     base = of.rstrip("[]")
-    if base.startswith("struct<"):
-        return f"record{'[]' if base != of else ''}"
-    return _POSTGRES_NAMES.get(base, base) + ("[]" if base != of else "")
+    name = "record" if base.startswith("struct<") else _POSTGRES_NAMES.get(base, base)
+    return name + of.removeprefix(base)
 
 
 def is_kind(kind: str, of: Type) -> bool:
@@ -176,7 +176,7 @@ def is_kind(kind: str, of: Type) -> bool:
 
 
 def unify(types: Iterable[Type]) -> Type:
-    """The one type that CASE, COALESCE, UNION and comparisons bring their parts to."""
+    """The one type that CASE, COALESCE, VALUES and UNION bring their parts to."""
     known = [name for name in types if name != "unknown"]
     if not known:
         return "unknown"
@@ -185,9 +185,13 @@ def unify(types: Iterable[Type]) -> Type:
     distinct = {name for name in known if name is not None}
     if len(distinct) == 1:
         return distinct.pop()
-    if "real" in distinct and distinct <= set(NUMBERS):
-        return "double"  # whatever meets a REAL meets in double precision
     for tower in (NUMBERS, TEMPORAL):
         if distinct <= set(tower):
             return max(distinct, key=tower.index)
     return None
+
+
+def met(*types: Type) -> Type:
+    """The type in which operators and comparisons bring their operands together."""
+    common = unify(types)
+    return "double" if common == "real" and any(of not in ("real", "unknown") for of in types) else common

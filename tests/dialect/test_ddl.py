@@ -133,12 +133,12 @@ REFUSED = [
     "CREATE TABLE t (data BYTEA) APPEND ONLY WITH (connector = 'kafka', topic = 't') FORMAT PLAIN ENCODE JSON",
     "CREATE TABLE t (a INT, WATERMARK FOR a AS a)",
     "CREATE TABLE t (a INT UNIQUE)",
-    "CREATE TABLE t AS SELECT 1 AS a",
+    "CREATE TABLE t AS SELECT a FROM somewhere_else",
     "CREATE TABLE s.t (a INT)",
     "CREATE TABLE t (a UUID)",
     "CREATE MATERIALIZED VIEW v AS SELECT 1 AS a",
     "CREATE INDEX i ON t (a)",
-    "ALTER TABLE t DROP COLUMN a",
+    "ALTER TABLE t RENAME COLUMN a TO b",
     "DROP TABLE t CASCADE",
     "DROP VIEW v",
     "INSERT INTO t VALUES (1) RETURNING a",
@@ -206,6 +206,22 @@ def test_a_row_of_an_older_version_counts_for_nothing(con: duckdb.DuckDBPyConnec
     for statement in parse_ddl(text):
         con.execute(statement.duckdb_sql)  # type: ignore[attr-defined]
     assert con.execute("SELECT * FROM v ORDER BY k").fetchall() == [(3, None, 5, 2), (4, 2, 1, 2)]
+
+
+def test_a_table_of_a_query_and_rows_that_leave_columns_out(con: duckdb.DuckDBPyConnection) -> None:
+    text = (
+        "CREATE TABLE t (a INT, b NUMERIC DEFAULT 2, c VARCHAR); INSERT INTO t VALUES (1), (3); "
+        "INSERT INTO t SELECT a + 1 FROM t WHERE a = 3; UPDATE t SET b = DEFAULT, c = 'x' WHERE a > 1; "
+        "ALTER TABLE t DROP COLUMN c; CREATE TABLE u (n) AS SELECT sum(a) AS s, 'x' AS x FROM t"
+    )
+    statements = parse_ddl(text)
+    for statement in statements:
+        con.execute(statement.duckdb_sql)  # type: ignore[attr-defined]
+    assert con.execute("SELECT * FROM t ORDER BY a").fetchall() == [(1, 2), (3, 2), (4, 2)]
+    assert con.execute("SELECT * FROM u").fetchall() == [(8, "x")]
+    *_, dropped, made = statements
+    assert isinstance(dropped, AlterTable) and dropped.dropped == ("c",)
+    assert isinstance(made, CreateTable) and made.columns == {"n": "bigint", "x": "varchar"}
 
 
 def test_an_option_of_a_table_that_drops_rows_is_refused() -> None:
