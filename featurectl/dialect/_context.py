@@ -27,10 +27,14 @@ __all__ = ["Context", "Scope"]
 
 @dataclass(frozen=True)
 class Scope:
-    """The relations that a SELECT reads; None where their columns are not known."""
+    """The relations that a SELECT reads; None where their columns are not known.
+
+    `qualified` are those that are read with their schema and under their own name.
+    """
 
     sources: Mapping[str, Columns | None] = field(default_factory=dict)
     outer: Scope | None = None
+    qualified: frozenset[str] = frozenset()
 
     def type_of(self, relation: str, column: str) -> Type:
         """The type of a column, None if it is not known."""

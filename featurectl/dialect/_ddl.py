@@ -226,10 +226,11 @@ def _alter(ctx: Context, tree: exp.Expression, piece: Piece, _: Tables) -> State
 
 
 def _drop_column(ctx: Context, action: exp.Expression, piece: Piece, table: str) -> Statement:
-    ctx.check(action, frozenset({"this", "kind", "exists"}))
-    if str(action.args.get("kind")).upper() != "COLUMN":
+    ctx.check(action, frozenset({"tables", "kind", "exists"}))
+    named = action.args.get("tables") or []
+    if str(action.args.get("kind")).upper() != "COLUMN" or len(named) != 1:
         raise ctx.unsupported(action, f"ALTER TABLE … DROP {action.args.get('kind')}")
-    name = action.this.name
+    name = named[0].name
     exists = "IF EXISTS " if action.args.get("exists") else ""
     text = f"ALTER TABLE {_quoted(table)} DROP COLUMN {exists}{_quoted(name)}"
     return AlterTable(piece.text, piece.line, table, {}, text, (name,))

@@ -10,7 +10,7 @@ from sqlglot import exp
 from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
 from featurectl.dialect._arrays import sliced
 from featurectl.dialect._casts import cast
-from featurectl.dialect._functions import clock, named, scalar
+from featurectl.dialect._functions import clock, named, overlay, scalar
 from featurectl.dialect._intervals import interval
 from featurectl.dialect._json import JSON
 from featurectl.dialect._latest import LATEST
@@ -26,6 +26,16 @@ __all__ = ["RULES"]
 
 
 def _column(ctx: Context, node: exp.Expression) -> Typed:
+    if node.args.get("db"):
+        return _of_schema(ctx, node)
+    return node, ctx.scope.type_of(node.text("table"), node.name)
+
+
+def _of_schema(ctx: Context, node: exp.Expression) -> Typed:
+    """schema.table.column, where FROM has that table under its own name."""
+    if f"{node.text('db')}.{node.text('table')}" not in ctx.scope.qualified or node.text("table") not in ctx.scope.sources:
+        raise ctx.unsupported(node, f"{node.sql()}, which is no column of a relation in FROM")
+    node.set("db", None)
     return node, ctx.scope.type_of(node.text("table"), node.name)
 
 
@@ -46,6 +56,21 @@ def _literal(ctx: Context, node: exp.Expression) -> Typed:
 
 def _raw_string(_: Context, node: exp.Expression) -> Typed:
     return exp.Literal(this=node.this, is_string=True), "unknown"
+
+
+def _escaped(ctx: Context, node: exp.Expression) -> Typed:
+    """E'…'. The parser has read the usual escapes; a backslash that is left may be one that was written twice."""
+    if "\\" in node.this[:-1]:
+        raise ctx.unsupported(node, "this escape in E'…'", "write the character itself")
+    return exp.Literal(this=node.this, is_string=True), "unknown"
+
+
+def _collated(ctx: Context, node: exp.Expression) -> Typed:
+    """RisingWave compares texts by their bytes, whatever the collation of these two."""
+    value, of = ctx(node.this)
+    if node.expression.name.upper() not in ("C", "POSIX") or of not in ("varchar", "unknown"):
+        raise ctx.unsupported(node, f"COLLATE {node.expression.name} of {of}")
+    return value, of
 
 
 def _ready(_: Context, node: exp.Expression) -> Typed:
@@ -151,8 +176,11 @@ RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     **JSON,
     **LATEST,
     Sql: (_ready, frozenset({"this", "expressions"})),
-    exp.Column: (_column, frozenset({"this", "table"})),
+    exp.Column: (_column, frozenset({"this", "table", "db"})),
     exp.Literal: (_literal, frozenset({"this", "is_string"})),
+    exp.ByteString: (_escaped, frozenset({"this"})),
+    exp.Collate: (_collated, frozenset({"this", "expression"})),
+    exp.Overlay: (overlay, frozenset({"this", "expression", "from_", "for_"})),
     exp.RawString: (_raw_string, frozenset({"this"})),
     exp.Boolean: (_boolean, frozenset({"this"})),
     exp.Null: (_null, frozenset()),

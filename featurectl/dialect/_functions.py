@@ -14,11 +14,11 @@ from featurectl.dialect._casts import bytes_of
 from featurectl.dialect._formats import formatted, parsed
 from featurectl.dialect._json import jsonb_typeof
 from featurectl.dialect._output import call, quoted, sql
-from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
-from featurectl.dialect._table_functions import rows_of
-from featurectl.dialect._times import date_trunc
+from featurectl.dialect._regexp_functions import regexp_count, regexp_match, regexp_replace, regexp_split
+from featurectl.dialect._table_functions import ROWS, rows_of
+from featurectl.dialect._times import date_part, date_trunc
 from featurectl.dialect._trigonometry import DOUBLE_FUNCTIONS
-from featurectl.dialect._types import EXACT, INTEGERS, is_kind, postgres_name, unify
+from featurectl.dialect._types import EXACT, INTEGERS, duckdb_type, is_kind, postgres_name, unify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
 
-__all__ = ["FUNCTIONS", "Signature", "clock", "named", "result_type", "scalar", "select_signature"]
+__all__ = ["FUNCTIONS", "Signature", "clock", "named", "overlay", "result_type", "scalar", "select_signature"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,6 @@ S = Signature
 # DuckDB has a year 0, RisingWave goes from -1 to 1
 _YEAR = "CASE WHEN {0} < 0 THEN {0} + 1 WHEN {0} > 0 THEN {0} END"
 _MADE = f"make_timestamp({_YEAR}, {{1}}, {{2}}, {{3}}, {{4}}, CAST({{5}} AS DOUBLE))"
-
 
 
 def _of_double(template: str, raises: bool = False) -> list[Signature]:
@@ -84,7 +83,7 @@ FUNCTIONS: dict[str, list[Signature]] = {
     },
     "cbrt": [S("float", "double", "cbrt({0})")],
     **{name: _of_double("CASE WHEN {0} > 0 THEN log10({0}) END", raises=True) for name in ("log10", "log")},
-    **{name: _POWER for name in ("pow", "power")},
+    **dict.fromkeys(("pow", "power"), _POWER),
     "pi": [S("", "double", "pi()")],
     "length": [
         S("text", "int", "CAST(length({0}) AS INTEGER)"),
@@ -111,7 +110,10 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "strpos": [S("text text", "int", "CAST(strpos({0}, {1}) AS INTEGER)")],
     "reverse": [S("text", "varchar", "reverse({0})")],
     "ascii": [S("text", "int", "CAST(ascii({0}) AS INTEGER)")],
-    "bit_length": [S("text", "int", "CAST(bit_length({0}) AS INTEGER)")],
+    "bit_length": [
+        S("text", "int", "CAST(bit_length({0}) AS INTEGER)"),
+        S("bytea", "int", "CAST(8 * octet_length({0}) AS INTEGER)"),
+    ],
     "repeat": [S("text int", "varchar", "repeat({0}, greatest({1}, 0))")],
     "initcap": [S("text", "varchar", "rw_initcap({0})")],
     "left": [S("text int", "varchar", "rw_left({0}, {1})")],
@@ -135,6 +137,10 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "chr": [S("int", "varchar", "chr({0})")],
     "sha1": [S("bytea", "bytea", "unhex(sha1({0}))")],
     "sha256": [S("bytea", "bytea", "unhex(sha256({0}))")],
+    "to_hex": [
+        S("bigint", "varchar", "lower(hex({0}))"),
+        S("int", "varchar", "rw_hex_of_int(CAST({0} AS INTEGER))"),
+    ],
     "md5": [S("text", "varchar", "md5({0})"), S("bytea", "varchar", "md5({0})")],
     "jsonb_typeof": [S("jsonb", "varchar", "rw_jsonb_typeof({0})")],
     "jsonb_array_length": [S("jsonb", "int", "rw_jsonb_array_length({0})")],
@@ -204,7 +210,9 @@ _ROUNDINGS = ("ceil", "ceiling", "floor", "trunc", "round")
 def _promoted(name: str, types: list[Type]) -> list[Type]:
     """RisingWave computes these in double precision, whatever number comes in."""
     if name in _IN_DOUBLE:
-        exact = ("numeric",) if name in _OF_NUMERIC and not {"double", "real"} & set(types) and "numeric" in types else ()
+        exact = (
+            ("numeric",) if name in _OF_NUMERIC and not {"double", "real"} & set(types) and "numeric" in types else ()
+        )
         return [of if of in exact else "double" if of in (*EXACT, "unknown") and not exact else of for of in types]
     if name in _ROUNDINGS and len(types) == 1:
         return ["double" if of in (*INTEGERS, "unknown") else of for of in types]
@@ -223,7 +231,7 @@ def result_type(signature: Signature, types: list[Type]) -> Type:
 def scalar(ctx: Context, node: exp.Expression) -> Typed:
     """A call by name."""
     name = str(node.this).lower()
-    if name in ("unnest", "generate_series", "range"):
+    if name in ROWS:
         rows, of = rows_of(ctx, name, node, node.expressions)
         return sql("unnest({0})", rows), of
     rule = ARRAYS.get(name) or BUILDERS.get(name)
@@ -291,6 +299,23 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     return call(str(node.this).lower(), *parts), "varchar"
 
 
+def _make_timestamptz(ctx: Context, node: exp.Expression) -> Typed:
+    """make_timestamptz(…, zone): a wall clock in a zone."""
+    if len(node.expressions) != 7:
+        return _by_table(ctx, node, "make_timestamptz", node.expressions)
+    plain = exp.Anonymous(this="make_timestamp", expressions=node.expressions[:6])
+    return ctx(exp.AtTimeZone(this=plain, zone=node.expressions[6]))
+
+
+def overlay(ctx: Context, node: exp.Expression) -> Typed:
+    """overlay(text PLACING new FROM start [FOR length])."""
+    text, new, start = (ctx.sql(node.args[name]) for name in ("this", "expression", "from_"))
+    length = ctx.sql(node.args["for_"]) if node.args.get("for_") is not None else sql("length({0})", new)
+    placed = "substr({0}, 1, {2} - 1) || {1} || substr({0}, greatest({2} + {3}, 1))"
+    result = sql(f"CASE WHEN {{2}} > 0 THEN {placed} END", text, new, start, length)
+    return ctx.or_fail(text, result, "overlay"), "varchar"
+
+
 def _timezone(ctx: Context, node: exp.Expression) -> Typed:
     zone, value = node.expressions
     return ctx(exp.AtTimeZone(this=value, zone=zone))
@@ -315,7 +340,7 @@ def _convert_to(ctx: Context, node: exp.Expression) -> Typed:
 
 
 _ENCODE = {"hex": "lower(hex({0}))", "base64": "rw_base64({0})"}
-_DECODE = {"hex": "unhex(rw_hex_digits({0}))"}
+_DECODE = {"hex": "unhex(rw_hex_digits({0}))", "base64": "rw_from_base64({0})"}
 
 
 def _encode(ctx: Context, node: exp.Expression) -> Typed:
@@ -344,6 +369,33 @@ def _row(ctx: Context, node: exp.Expression) -> Typed:
     cells = ", ".join(f"{name} := {{{index}}}" for index, name in enumerate(names))
     of = ",".join(f"{name}:{kind}" for name, kind in zip(names, kinds, strict=True))
     return sql(f"struct_pack({cells})", *(part for part, _ in typed)), f"struct<{of}>"
+
+
+def _grouping(ctx: Context, node: exp.Expression) -> Typed:
+    places = ", ".join(f"{{{index}}}" for index in range(len(node.expressions)))
+    result = sql(f"CAST(grouping({places}) AS INTEGER)", *(ctx.sql(part) for part in node.expressions))
+    result.meta["aggregate"] = True
+    return result, "int"
+
+
+def _array(ctx: Context, node: exp.Expression) -> Typed:
+    """ARRAY(SELECT … ORDER BY …)."""
+    query = node.expressions[0] if len(node.expressions) == 1 else None
+    if not isinstance(query, exp.Select) or not (query.args.get("order") or _gives_one_order(query)):
+        raise ctx.unsupported(node, "ARRAY(…) without a SELECT with ORDER BY", "its order is not defined")
+    inner, columns = ctx.query(ctx, query)
+    of = next(iter(columns.values())) if columns and len(columns) == 1 else None
+    if of is None:
+        raise ctx.unsupported(node, "ARRAY(SELECT …) of a type that is not known", "cast it")
+    of = "varchar" if of == "unknown" else of
+    return sql(f"coalesce(ARRAY({{0}}), CAST([] AS {duckdb_type(of)}[]))", inner), f"{of}[]"
+
+
+def _gives_one_order(query: exp.Expression) -> bool:
+    """A series as it comes."""
+    first = query.args.get("from_")
+    call = first.this.this if first is not None and not query.args.get("joins") else None
+    return isinstance(call, exp.Anonymous) and str(call.this).lower() == "generate_series" and not query.args.get("group")
 
 
 def _pg_typeof(ctx: Context, node: exp.Expression) -> Typed:
@@ -378,16 +430,22 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "to_char": formatted,
     **dict.fromkeys(("to_date", "to_timestamp"), _by_pattern),
     "timezone": _timezone,
+    "make_timestamptz": _make_timestamptz,
     "convert_from": _convert_from,
     "convert_to": _convert_to,
     "encode": _encode,
     "decode": _decode,
     "date_trunc": date_trunc,
+    "date_part": date_part,
     "regexp_match": regexp_match,
     "regexp_replace": regexp_replace,
+    "regexp_count": regexp_count,
+    "regexp_split_to_array": regexp_split,
     "now": _now,
     "proctime": _proctime,
     "row": _row,
+    "array": _array,
+    "grouping": _grouping,
     "pg_typeof": _pg_typeof,
     "jsonb_typeof": _typeof,
 }

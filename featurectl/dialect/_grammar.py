@@ -59,7 +59,7 @@ class _Parser(RisingWaveParser):
     FUNCTIONS: ClassVar = {}
     LAMBDAS: ClassVar = {}  # `f(j -> 'a')` is a JSON arrow, not a lambda
     FUNCTION_PARSERS: ClassVar = _only(
-        RisingWaveParser.FUNCTION_PARSERS, "CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM"
+        RisingWaveParser.FUNCTION_PARSERS, "CAST", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM"
     )
     NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(RisingWaveParser.NO_PAREN_FUNCTION_PARSERS, "ANY", "CASE")
     COLUMN_OPERATORS: ClassVar = _only(RisingWaveParser.COLUMN_OPERATORS, TokenType.DOT, TokenType.DCOLON)

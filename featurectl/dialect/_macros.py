@@ -44,9 +44,9 @@ _DEFINITIONS = {
     ),
     "rw_timestamptz(t)": (
         "CASE WHEN rw_is_plain_instant(t) THEN TRY_CAST(t AS TIMESTAMPTZ) "
-        rf"WHEN regexp_full_match(t, '\s*{_DATE}([Tt ]{_CLOCK}( ?([Zz]|{_OFFSET}))?)?\s*') "
-        "THEN TRY_CAST(upper(CASE WHEN contains(t, ' ') THEN regexp_replace(t, ' +([-+Zz])', '\\1') ELSE t END) "
-        "AS TIMESTAMPTZ) END"
+        rf"WHEN regexp_full_match(t, '\s*{_DATE}([Tt ]{_CLOCK}( ?([Zz]|[Uu][Tt][Cc]|{_OFFSET}))?)?\s*') "
+        "THEN TRY_CAST(replace(upper(CASE WHEN contains(t, ' ') THEN regexp_replace(t, ' +([-+ZzUu])', '\\1') ELSE t END), "
+        "'UTC', 'Z') AS TIMESTAMPTZ) END"
     ),
     # DuckDB reckons with TIMESTAMPTZ in the session's zone, through a calendar that costs ten times the arithmetic;
     # here all times are UTC instants, so they are reckoned with as plain timestamps.
@@ -152,6 +152,11 @@ _DEFINITIONS = {
     "rw_piece_text(p)": "rw_text_of(CAST(p AS VARCHAR))",
     "rw_element(j, i)": "json_extract(j, CASE WHEN i < 0 THEN '$[#' || i || ']' ELSE '$[' || i || ']' END)",
     "rw_element_text(j, i)": ("list_transform([CAST(rw_element(j, i) AS VARCHAR)], lambda rw_t: rw_text_of(rw_t))[1]"),
+    "rw_json_elements(j)": "CASE WHEN json_type(j) = 'ARRAY' THEN json_extract(j, '$[*]') END",
+    "rw_json_members(j)": (
+        "CASE WHEN json_type(j) = 'OBJECT' THEN list_transform(list_sort(list_distinct(json_keys(j))), "
+        "lambda k: {key: k, value: rw_last_field(j, k)}) END"
+    ),
     "rw_substr_from(t, start)": "CASE WHEN start IS NOT NULL THEN substr(t, greatest(start, 1)) END",
     "rw_substr(t, start, length)": (
         "CASE WHEN length >= 0 AND start IS NOT NULL "
@@ -206,6 +211,8 @@ _DEFINITIONS = {
         "CASE WHEN regexp_full_match(regexp_replace(t, '[ \\n\\t\\r]', '', 'g'), '([0-9a-fA-F]{2})*') "
         "THEN regexp_replace(t, '[ \\n\\t\\r]', '', 'g') END"
     ),
+    "rw_from_base64(t)": "TRY(from_base64(regexp_replace(t, '[ \\n\\t\\r]', '', 'g')))",
+    "rw_hex_of_int(i)": "lower(hex(CASE WHEN i < 0 THEN CAST(i AS BIGINT) + 4294967296 ELSE CAST(i AS BIGINT) END))",
     "rw_base64(b)": "regexp_replace(to_base64(b), '(.{76})', '\\1' || chr(10), 'g')",
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from featurectl.dialect._arrays import joined
+from featurectl.dialect._casts import cast_to
 from featurectl.dialect._output import Sql, quoted, sql
 from featurectl.dialect._regexp import translate_pattern
 from featurectl.dialect._regexp_functions import matches
@@ -147,10 +148,11 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
     if any(str(of).endswith("[]") for _, of in (left, right)):
         return joined(ctx, node, left, right)
-    types = {of for _, of in (left, right) if of != "unknown"}
-    if types - {"varchar"}:
+    types = [of for _, of in (left, right) if of != "unknown"]
+    if None in types or (types and "varchar" not in types and len(types) == 2):
         raise ctx.unsupported(node, "|| of operands that are not known to be text", "cast to varchar")
-    return sql("({0} || {1})", left[0], right[0]), "varchar"
+    parts = [value if of in ("varchar", "unknown") else cast_to(ctx, value, of, "varchar") for value, of in (left, right)]
+    return sql("({0} || {1})", *parts), "varchar"
 
 
 _LEAST = {2**31: "int", 2**63: "bigint"}
@@ -178,6 +180,45 @@ def _checked(ctx: Context, node: exp.Expression, of: Type) -> Typed:
     return node, of
 
 
+_BITS = {
+    exp.BitwiseAnd: "({0} & {1})",
+    exp.BitwiseOr: "({0} | {1})",
+    exp.BitwiseXor: "xor({0}, {1})",
+}
+_WIDTHS = {"smallint": 16, "int": 32, "bigint": 64}
+
+
+def _bits(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = ctx(node.this), ctx(node.expression)
+    of = met(left[1], right[1])
+    if of not in INTEGERS:
+        raise ctx.unsupported(node, f"bits of {left[1]} and {right[1]}", "cast to whole numbers")
+    return sql(_BITS[type(node)], _widened(left, of), _widened(right, of)), of
+
+
+def _turned(ctx: Context, node: exp.Expression) -> Typed:
+    value, of = ctx(node.this)
+    if of not in INTEGERS:
+        raise ctx.unsupported(node, f"~ of {of}", "cast to a whole number")
+    return sql("(~{0})", value), of
+
+
+def _shift(ctx: Context, node: exp.Expression) -> Typed:
+    """What is shifted out is lost; a shift by the width or more fails."""
+    (value, of), (count, kind) = ctx(node.this), ctx(node.expression)
+    if of not in INTEGERS or kind not in INTEGERS:
+        raise ctx.unsupported(node, f"a shift of {of} by {kind}", "cast to whole numbers")
+    width = _WIDTHS[str(of)]
+    if isinstance(node, exp.BitwiseRightShift):
+        shifted = "{0} >> {1}"
+    else:
+        half, full = f"CAST({2 ** (width - 1)} AS HUGEINT)", f"CAST({2**width} AS HUGEINT)"
+        moved = f"CAST({{0}} AS HUGEINT) * (CAST(1 AS HUGEINT) << {{1}}) + {half}"
+        shifted = f"(({moved}) % {full} + {full}) % {full} - {half}"
+    cast = f"CAST({shifted} AS {duckdb_type(str(of))})"
+    return ctx.or_fail(value, sql(f"CASE WHEN {{1}} BETWEEN 0 AND {width - 1} THEN {cast} END", value, count), "shift"), of
+
+
 _TIME_SUMS: dict[tuple[str, Type, Type], str] = {
     **{(op, of, "interval"): of for op in "+-" for of in ("timestamp", "timestamptz", "time", "interval")},
     **{("+", "interval", of): of for of in ("timestamp", "timestamptz", "time")},
@@ -189,6 +230,9 @@ _TIME_SUMS: dict[tuple[str, Type, Type], str] = {
     ("+", "int", "date"): "date",
     ("-", "date", "date"): "int",
     ("-", "timestamp", "timestamp"): "interval",
+    ("-", "time", "time"): "interval",
+    ("+", "date", "time"): "timestamp",
+    ("+", "time", "date"): "timestamp",
     ("-", "timestamptz", "timestamptz"): "interval",
 }
 
@@ -213,19 +257,35 @@ def _widened(typed: Typed, to: Type) -> exp.Expression:
     return sql(f"CAST({{0}} AS {wider})", node) if wider and to != of else node
 
 
-def _sum(ctx: Context, node: exp.Expression) -> Typed:
+def _operands(ctx: Context, node: exp.Expression) -> tuple[Typed, Typed]:
+    """Both sides; a text or a NULL beside a number is a number of that type."""
     left, right = ctx(node.this), ctx(node.expression)
+    return _like_other(ctx, node.this, left, right[1]), _like_other(ctx, node.expression, right, left[1])
+
+
+def _like_other(ctx: Context, node: exp.Expression, typed: Typed, other: Type) -> Typed:
+    value, of = typed
+    if of != "unknown" or other not in NUMBERS:
+        return typed
+    if isinstance(node, exp.Null):
+        return sql(f"CAST(NULL AS {duckdb_type(str(other))})"), other
+    return (cast_to(ctx, value, of, str(other)), other) if isinstance(node, exp.Literal) else typed
+
+
+def _sum(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = _operands(ctx, node)
     of = _sum_type(ctx, node, left[1], right[1])
     op = "+" if isinstance(node, exp.Add) else "-"
     parts = (as_utc(_widened(side, of), side[1]) for side in (left, right))
-    result = as_instant(sql(f"({{0}} {op} {{1}})", *parts), of)
+    template = "to_microseconds(epoch_us({0}) - epoch_us({1}))" if left[1] == right[1] == "time" else f"({{0}} {op} {{1}})"
+    result = as_instant(sql(template, *parts), of)
     if of == "int" and left[1] == "date":
         result = sql("CAST({0} AS INTEGER)", result)
     return (result, of) if "interval" in (left[1], right[1]) else _checked(ctx, result, of)
 
 
 def _product(ctx: Context, node: exp.Expression) -> Typed:
-    left, right = ctx(node.this), ctx(node.expression)
+    left, right = _operands(ctx, node)
     types = (left[1], right[1])
     if "interval" in types:
         times, factor = (left, right) if types[0] == "interval" else (right, left)
@@ -249,7 +309,7 @@ def _divisor(ctx: Context, node: exp.Expression) -> exp.Expression:
 
 
 def _quotient(ctx: Context, node: exp.Expression) -> Typed:
-    left, right = ctx(node.this), ctx(node.expression)
+    left, right = _operands(ctx, node)
     of = met(left[1], right[1])
     if of in INTEGERS:
         return sql("({0} // {1})", left[0], _divisor(ctx, right[0])), of
@@ -269,7 +329,7 @@ def _power(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def _remainder(ctx: Context, node: exp.Expression) -> Typed:
-    left, right = ctx(node.this), ctx(node.expression)
+    left, right = _operands(ctx, node)
     of = met(left[1], right[1])
     if of not in (*INTEGERS, "numeric"):
         raise ctx.unsupported(node, f"{left[1]} % {right[1]}", "cast to whole numbers or numeric")
@@ -307,5 +367,8 @@ OPERATORS: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     exp.Div: (_quotient, _BINARY | {"typed", "safe"}),
     exp.Pow: (_power, _BINARY),
     exp.Mod: (_remainder, _BINARY),
+    **dict.fromkeys(_BITS, (_bits, _BINARY)),
+    exp.BitwiseNot: (_turned, frozenset({"this"})),
+    **dict.fromkeys((exp.BitwiseLeftShift, exp.BitwiseRightShift), (_shift, _BINARY)),
     exp.AtTimeZone: (_at_time_zone, frozenset({"this", "zone"})),
 }
