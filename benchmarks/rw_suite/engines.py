@@ -194,6 +194,9 @@ class Featurectl:
         self._sql(f'CREATE VIEW {exists}"{quoted}"{names} AS {translated}', statement.name)
         described = self.con.execute(f'DESCRIBE "{quoted}"').fetchall()
         known = list(types.values()) if types and len(types) == len(described) else [None] * len(described)
+        if query.columns is None and not names:  # what `*` stands for is settled when the view is made
+            listed = ", ".join('"' + str(row[0]) + '"' for row in described)
+            self.con.execute(f'CREATE OR REPLACE VIEW "{quoted}" AS SELECT {listed} FROM ({translated})')
         columns = {str(row[0]): of or str(row[1]) for row, of in zip(described, known, strict=True)}
         self._known(statement.name, columns, query.references)
 

@@ -57,6 +57,7 @@ _OF_DOUBLES: dict[str, tuple[str, Type]] = {"avg": ("favg", "numeric"), "count":
 _RANKS = ("row_number", "rank", "dense_rank")
 _OFFSETS = ("lag", "lead")
 _ENDS = ("first_value", "last_value")
+_WHOLE_PARTITION = ("arg_min", "arg_max")
 _NO_WINDOW = ("jsonb_object_agg", "approx_count_distinct")
 _UNORDERABLE = ("boolean", "jsonb")
 
@@ -188,6 +189,8 @@ def _window(ctx: Context, node: exp.Expression) -> Typed:
     order = node.args.get("order")
     for term in order.expressions if order is not None else []:
         term.set("this", ctx.sql(term.this))
+    if name in _WHOLE_PARTITION and (order is not None or node.args.get("spec") is not None):
+        raise ctx.unsupported(node, f"{name} over a frame", "RisingWave looks at the whole partition")
     node.set("spec", _frame(ctx, node, name))
     return (sql(around, node) if around != "{0}" else node), of
 

@@ -182,12 +182,31 @@ def _to_string(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def _from_string(ctx: Context, node: exp.Expression) -> Typed:
-    (text, _), (separator, _) = _arguments(ctx, node, 2)
+    (text, _), (separator, _), *null = _arguments(ctx, node, 2, 3)
     split = (
         "CASE WHEN {0} = '' THEN CAST([] AS VARCHAR[]) WHEN {1} IS NULL THEN string_split({0}, '') "
         "WHEN {1} = '' THEN [{0}] ELSE string_split({0}, {1}) END"
     )
-    return sql(f"CASE WHEN {{0}} IS NOT NULL THEN {split} END", text, separator), "varchar[]"
+    result = sql(f"CASE WHEN {{0}} IS NOT NULL THEN {split} END", text, separator)
+    if null:
+        result = sql("list_transform({0}, lambda rw_x: nullif(rw_x, {1}))", result, null[0][0])
+    return result, "varchar[]"
+
+
+def _dimensions(ctx: Context, node: exp.Expression) -> Typed:
+    ((_, of),) = _arguments(ctx, node, 1)
+    if not _depth(of):
+        raise ctx.unsupported(node, f"{node.this}({of})")
+    return sql(str(_depth(of))), "int"
+
+
+def _bound(ctx: Context, node: exp.Expression) -> Typed:
+    """array_lower and array_upper in the first dimension."""
+    (array, of), _ = _arguments(ctx, node, 2)
+    if not _depth(of) or node.expressions[1].name != "1":
+        raise ctx.unsupported(node, f"{node.this}({of}) in this dimension")
+    lower = str(node.this).lower() == "array_lower"
+    return sql("CASE WHEN {0} IS NOT NULL THEN 1 END" if lower else "CAST(len({0}) AS INTEGER)", array), "int"
 
 
 def _contained(ctx: Context, node: exp.Expression) -> Typed:
@@ -225,6 +244,9 @@ ARRAYS: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "cardinality": _length,
     "array_contains": _contained,
     "array_contained": _contained,
+    "array_ndims": _dimensions,
+    "array_lower": _bound,
+    "array_upper": _bound,
     "array_sum": _sum,
     "array_max": _of_one("list_max({0})", "=", ordered=True),
     "array_min": _of_one("list_min({0})", "=", ordered=True),

@@ -33,7 +33,10 @@ def _column(ctx: Context, node: exp.Expression) -> Typed:
 
 def _of_schema(ctx: Context, node: exp.Expression) -> Typed:
     """schema.table.column, where FROM has that table under its own name."""
-    if f"{node.text('db')}.{node.text('table')}" not in ctx.scope.qualified or node.text("table") not in ctx.scope.sources:
+    if (
+        f"{node.text('db')}.{node.text('table')}" not in ctx.scope.qualified
+        or node.text("table") not in ctx.scope.sources
+    ):
         raise ctx.unsupported(node, f"{node.sql()}, which is no column of a relation in FROM")
     node.set("db", None)
     return node, ctx.scope.type_of(node.text("table"), node.name)
@@ -160,7 +163,13 @@ def _subquery(ctx: Context, node: exp.Expression) -> Typed:
     return node, next(iter(columns.values())) if columns else None
 
 
+_COMPARING = (exp.Binary, exp.In, exp.Between, exp.Distinct, exp.Ordered)
+
+
 def _tuple(ctx: Context, node: exp.Expression) -> Typed:
+    """`(a, b)`: a row, and beside a comparison what is compared one by one."""
+    if not isinstance(node.parent, _COMPARING):
+        return ctx(exp.Anonymous(this="row", expressions=node.expressions))
     node.set("expressions", [ctx.sql(part) for part in node.expressions])
     return node, None
 
@@ -168,6 +177,11 @@ def _tuple(ctx: Context, node: exp.Expression) -> Typed:
 def _trim(ctx: Context, node: exp.Expression) -> Typed:
     side = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or ""), "trim")
     return named(side, "this", "expression")(ctx, node)
+
+
+def _as_call(name: str) -> Rule:
+    """An operator that is a function."""
+    return lambda ctx, node: ctx(exp.Anonymous(this=name, expressions=[node.this]))
 
 
 RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
@@ -178,6 +192,8 @@ RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     Sql: (_ready, frozenset({"this", "expressions"})),
     exp.Column: (_column, frozenset({"this", "table", "db"})),
     exp.Literal: (_literal, frozenset({"this", "is_string"})),
+    exp.Sqrt: (_as_call("sqrt"), frozenset({"this"})),
+    exp.Cbrt: (_as_call("cbrt"), frozenset({"this"})),
     exp.ByteString: (_escaped, frozenset({"this"})),
     exp.Collate: (_collated, frozenset({"this", "expression"})),
     exp.Overlay: (overlay, frozenset({"this", "expression", "from_", "for_"})),

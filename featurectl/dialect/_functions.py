@@ -64,10 +64,10 @@ _POWER = [
 
 FUNCTIONS: dict[str, list[Signature]] = {
     "abs": [S("int", "=0", "TRY(abs({0}))", raises=True), S("number", "=0", "abs({0})")],
-    "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil({0}) + 0)")],
-    "ceiling": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil({0}) + 0)")],
-    "floor": [S("float", "double", "floor({0})"), S("numeric", "numeric", "(floor({0}) + 0)")],
-    "trunc": [S("float", "double", "trunc({0})"), S("numeric", "numeric", "(trunc({0}) + 0)")],
+    "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil(CAST({0} AS DECIMAL(38, 10))) + 0)")],
+    "ceiling": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil(CAST({0} AS DECIMAL(38, 10))) + 0)")],
+    "floor": [S("float", "double", "floor({0})"), S("numeric", "numeric", "(floor(CAST({0} AS DECIMAL(38, 10))) + 0)")],
+    "trunc": [S("float", "double", "trunc({0})"), S("numeric", "numeric", "(trunc(CAST({0} AS DECIMAL(38, 10))) + 0)")],
     "round": [
         S("float", "double", "round_even({0}, 0)"),
         S("exact", "numeric", "round(CAST({0} AS DECIMAL(38, 10)))"),
@@ -340,6 +340,30 @@ def _convert_to(ctx: Context, node: exp.Expression) -> Typed:
 
 
 _ENCODE = {"hex": "lower(hex({0}))", "base64": "rw_base64({0})"}
+
+
+def _date(ctx: Context, node: exp.Expression) -> Typed:
+    """date(x), as a cast."""
+    if len(node.expressions) != 1:
+        raise ctx.wrong(node, "date takes one argument")
+    return ctx(exp.Cast(this=node.expressions[0], to=exp.DataType.build("date")))
+
+
+def _format(ctx: Context, node: exp.Expression) -> Typed:
+    """format('%s and %s', a, b) of texts and whole numbers; a NULL is empty."""
+    pieces = re.split(r"(%s|%%)", ctx.constant(node.expressions[0], "a format")) if node.expressions else []
+    given = [ctx(argument) for argument in node.expressions[1:]]
+    if any("%" in piece and piece not in ("%s", "%%") for piece in pieces) or pieces.count("%s") != len(given):
+        raise ctx.unsupported(node, "this format", "only %s and %%, one argument for each %s")
+    places = iter(range(len(given)))
+    texts = [f"{{{next(places)}}}" if piece == "%s" else quoted(piece.replace("%%", "%")) for piece in pieces]
+    unknown = [of for _, of in given if str(of) not in _AS_TEXT]
+    if unknown:
+        raise ctx.unsupported(node, f"format of {unknown[0]}", "cast to varchar")
+    parts = [sql(_AS_TEXT[str(of)], part) for part, of in given]
+    return sql(f"concat({', '.join(texts)})", *parts), "varchar"
+
+
 _DECODE = {"hex": "unhex(rw_hex_digits({0}))", "base64": "rw_from_base64({0})"}
 
 
@@ -395,7 +419,9 @@ def _gives_one_order(query: exp.Expression) -> bool:
     """A series as it comes."""
     first = query.args.get("from_")
     call = first.this.this if first is not None and not query.args.get("joins") else None
-    return isinstance(call, exp.Anonymous) and str(call.this).lower() == "generate_series" and not query.args.get("group")
+    return (
+        isinstance(call, exp.Anonymous) and str(call.this).lower() == "generate_series" and not query.args.get("group")
+    )
 
 
 def _pg_typeof(ctx: Context, node: exp.Expression) -> Typed:
@@ -432,6 +458,8 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "timezone": _timezone,
     "make_timestamptz": _make_timestamptz,
     "convert_from": _convert_from,
+    "date": _date,
+    "format": _format,
     "convert_to": _convert_to,
     "encode": _encode,
     "decode": _decode,

@@ -42,6 +42,8 @@ def interval_parts(ctx: Context, node: exp.Expression) -> dict[str, int]:
     text = f"{text} {unit.name}" if unit is not None else text
     parts = _iso(text)
     rest: str | None = "" if parts else text
+    if unit is not None and not re.fullmatch(r"\s*[+-]?\d+\s*", node.this.name):  # INTERVAL '…' HOUR has one number
+        rest = None
     parts = parts or {"month": 0, "day": 0, "microsecond": 0}
     while rest is not None and rest.strip():
         rest = _take(rest, parts)

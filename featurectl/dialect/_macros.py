@@ -6,6 +6,7 @@ RisingWave refuses; outside a view `rw_checked` makes that an error.
 
 from __future__ import annotations
 
+from featurectl.dialect._interval_macros import INTERVALS
 from featurectl.dialect._trigonometry import TRIGONOMETRY
 
 __all__ = ["MACROS"]
@@ -45,8 +46,8 @@ _DEFINITIONS = {
     "rw_timestamptz(t)": (
         "CASE WHEN rw_is_plain_instant(t) THEN TRY_CAST(t AS TIMESTAMPTZ) "
         rf"WHEN regexp_full_match(t, '\s*{_DATE}([Tt ]{_CLOCK}( ?([Zz]|[Uu][Tt][Cc]|{_OFFSET}))?)?\s*') "
-        "THEN TRY_CAST(replace(upper(CASE WHEN contains(t, ' ') THEN regexp_replace(t, ' +([-+ZzUu])', '\\1') ELSE t END), "
-        "'UTC', 'Z') AS TIMESTAMPTZ) END"
+        "THEN TRY_CAST(replace(upper(CASE WHEN contains(t, ' ') THEN regexp_replace(t, ' +([-+ZzUu])', '\\1') "
+        "ELSE t END), 'UTC', 'Z') AS TIMESTAMPTZ) END"
     ),
     # DuckDB reckons with TIMESTAMPTZ in the session's zone, through a calendar that costs ten times the arithmetic;
     # here all times are UTC instants, so they are reckoned with as plain timestamps.
@@ -58,49 +59,6 @@ _DEFINITIONS = {
         "ELSE strftime(t, '%Y-%m-%d %H:%M:%S.%f') END"
     ),
     "rw_timestamptz_text(t)": "rw_timestamp_text(rw_utc(t)) || '+00:00'",
-    "rw_time_text(t)": (
-        "CASE WHEN epoch_us(t) % 1000000 = 0 THEN CAST(t AS VARCHAR) ELSE split_part(CAST(t AS VARCHAR), '.', 1) || '.' "
-        "|| rpad(split_part(CAST(t AS VARCHAR), '.', 2), CASE WHEN epoch_us(t) % 1000 = 0 THEN 3 ELSE 6 END, '0') END"
-    ),
-    "rw_clock_text(us)": (
-        "lpad(CAST(us // 3600000000 AS VARCHAR), CAST(greatest(2, length(CAST(us // 3600000000 AS VARCHAR))) AS INTEGER), '0') || ':' || "
-        "lpad(CAST(us // 60000000 % 60 AS VARCHAR), 2, '0') || ':' || "
-        "lpad(CAST(us // 1000000 % 60 AS VARCHAR), 2, '0') || CASE WHEN us % 1000000 <> 0 THEN "
-        "'.' || rtrim(lpad(CAST(us % 1000000 AS VARCHAR), 6, '0'), '0') ELSE '' END"
-    ),
-    "rw_counted(n, before, unit)": (
-        "CASE WHEN n <> 0 THEN CASE WHEN n > 0 AND before < 0 THEN '+' ELSE '' END || n || ' ' || unit || "
-        "CASE WHEN n = 1 THEN '' ELSE 's' END END"
-    ),
-    "rw_clock_us(i)": "extract(hour FROM i) * 3600000000 + extract(minute FROM i) * 60000000 + extract(microsecond FROM i)",
-    "rw_interval_text(i)": (
-        "CASE WHEN i IS NOT NULL THEN concat_ws(' ', rw_counted(extract(year FROM i), 0, 'year'), "
-        "rw_counted(extract(month FROM i), extract(year FROM i), 'mon'), "
-        "rw_counted(extract(day FROM i), extract(year FROM i) * 12 + extract(month FROM i), 'day'), "
-        "CASE WHEN rw_clock_us(i) < 0 THEN '-' || rw_clock_text(-rw_clock_us(i)) "
-        "WHEN rw_clock_us(i) > 0 THEN CASE WHEN extract(day FROM i) < 0 OR (extract(day FROM i) = 0 "
-        "AND extract(year FROM i) * 12 + extract(month FROM i) < 0) THEN '+' ELSE '' END || rw_clock_text(rw_clock_us(i)) "
-        "WHEN extract(day FROM i) = 0 AND extract(year FROM i) = 0 AND extract(month FROM i) = 0 THEN '00:00:00' END) END"
-    ),
-    # a fraction of a month is of 30 days, one of a day of 24 hours, each rounded to microseconds on its way
-    "rw_to_months(x)": "round_even(x * 2592000000000, 0) / 2592000000000",
-    "rw_to_days(x)": "round_even(x * 86400000000, 0) / 86400000000",
-    "rw_fraction(x)": "x - trunc(x)",
-    "rw_interval_of(m, d, us)": (
-        "list_transform(list_transform(list_transform([{m: rw_to_months(m), d: rw_to_days(d)}], "
-        "lambda p: {m: trunc(p.m), l: rw_to_days(rw_fraction(p.m) * 30), d: p.d}), "
-        "lambda p: {m: p.m, d: trunc(p.d) + trunc(p.l), f: rw_to_days(rw_fraction(p.d) + rw_fraction(p.l))}), "
-        "lambda p: to_months(CAST(p.m AS INTEGER)) + to_days(CAST(p.d + trunc(p.f) AS INTEGER)) "
-        "+ to_microseconds(CAST(round_even(us + rw_fraction(p.f) * 86400000000, 0) AS BIGINT)))[1]"
-    ),
-    "rw_interval_times(i, x)": (
-        "rw_interval_of((extract(year FROM i) * 12 + extract(month FROM i)) * x, extract(day FROM i) * x, "
-        "rw_clock_us(i) * x)"
-    ),
-    "rw_interval_over(i, x)": (
-        "rw_interval_of((extract(year FROM i) * 12 + extract(month FROM i)) / x, extract(day FROM i) / x, "
-        "rw_clock_us(i) / x)"
-    ),
     "rw_json_is_strict(t)": (
         f"NOT regexp_matches(regexp_replace(t, '{_JSON_STRING}', '\"\"', 'g'), '{_STRAY}') "
         "AND len(list_filter(regexp_extract_all("
@@ -216,6 +174,6 @@ _DEFINITIONS = {
     "rw_base64(b)": "regexp_replace(to_base64(b), '(.{76})', '\\1' || chr(10), 'g')",
 }
 
-_DEFINITIONS |= TRIGONOMETRY
+_DEFINITIONS |= TRIGONOMETRY | INTERVALS
 
 MACROS: tuple[str, ...] = tuple(f"CREATE OR REPLACE MACRO {head} AS {body}" for head, body in _DEFINITIONS.items())

@@ -151,7 +151,9 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     types = [of for _, of in (left, right) if of != "unknown"]
     if None in types or (types and "varchar" not in types and len(types) == 2):
         raise ctx.unsupported(node, "|| of operands that are not known to be text", "cast to varchar")
-    parts = [value if of in ("varchar", "unknown") else cast_to(ctx, value, of, "varchar") for value, of in (left, right)]
+    parts = [
+        value if of in ("varchar", "unknown") else cast_to(ctx, value, of, "varchar") for value, of in (left, right)
+    ]
     return sql("({0} || {1})", *parts), "varchar"
 
 
@@ -216,7 +218,9 @@ def _shift(ctx: Context, node: exp.Expression) -> Typed:
         moved = f"CAST({{0}} AS HUGEINT) * (CAST(1 AS HUGEINT) << {{1}}) + {half}"
         shifted = f"(({moved}) % {full} + {full}) % {full} - {half}"
     cast = f"CAST({shifted} AS {duckdb_type(str(of))})"
-    return ctx.or_fail(value, sql(f"CASE WHEN {{1}} BETWEEN 0 AND {width - 1} THEN {cast} END", value, count), "shift"), of
+    return ctx.or_fail(
+        value, sql(f"CASE WHEN {{1}} BETWEEN 0 AND {width - 1} THEN {cast} END", value, count), "shift"
+    ), of
 
 
 _TIME_SUMS: dict[tuple[str, Type, Type], str] = {
@@ -277,7 +281,9 @@ def _sum(ctx: Context, node: exp.Expression) -> Typed:
     of = _sum_type(ctx, node, left[1], right[1])
     op = "+" if isinstance(node, exp.Add) else "-"
     parts = (as_utc(_widened(side, of), side[1]) for side in (left, right))
-    template = "to_microseconds(epoch_us({0}) - epoch_us({1}))" if left[1] == right[1] == "time" else f"({{0}} {op} {{1}})"
+    template = (
+        "to_microseconds(epoch_us({0}) - epoch_us({1}))" if left[1] == right[1] == "time" else f"({{0}} {op} {{1}})"
+    )
     result = as_instant(sql(template, *parts), of)
     if of == "int" and left[1] == "date":
         result = sql("CAST({0} AS INTEGER)", result)

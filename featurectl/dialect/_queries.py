@@ -11,6 +11,7 @@ from featurectl.dialect._context import Scope
 from featurectl.dialect._hop import hop_as_frame
 from featurectl.dialect._json import share_documents
 from featurectl.dialect._latest import mark_latest, pick_latest
+from featurectl.dialect._merging import merged
 from featurectl.dialect._naming import output_name
 from featurectl.dialect._output import sql
 from featurectl.dialect._relations import Found, conditions, from_items
@@ -92,7 +93,9 @@ def _sources(ctx: Context, node: exp.Expression) -> Scope:
         first.set("this", from_items(ctx, first.this, node.args.get("joins") or [], found))
     places = [first, *(node.args.get("joins") or [])] if first is not None else []
     tables = [place.this for place in places if isinstance(place.this, exp.Table)]
-    qualified = frozenset(f"{table.text('db')}.{table.name}" for table in tables if table.text("db") and not table.alias)
+    qualified = frozenset(
+        f"{table.text('db')}.{table.name}" for table in tables if table.text("db") and not table.alias
+    )
     return Scope(found, ctx.scope, qualified)
 
 
@@ -144,7 +147,7 @@ def _projections(ctx: Context, node: exp.Expression) -> Columns | None:
     columns: Columns = {}
     known = True
     projected = []
-    for item in _without_fields(ctx, node.expressions):
+    for item in merged(ctx, node, _without_fields(ctx, node.expressions)):
         part, added = _projection(ctx, node, item)
         projected.append(part)
         known = known and added is not None
@@ -164,7 +167,9 @@ def _without_fields(ctx: Context, items: list[exp.Expression]) -> list[exp.Expre
         of = ctx(item.this.copy())[1]
         if of is None or not of.startswith("struct<"):
             raise ctx.unsupported(item, "(…).* of what is not known to be a struct")
-        found += [exp.Dot(this=item.this.copy(), expression=exp.to_identifier(name, quoted=True)) for name in fields_of(of)]
+        found += [
+            exp.Dot(this=item.this.copy(), expression=exp.to_identifier(name, quoted=True)) for name in fields_of(of)
+        ]
     return found
 
 
@@ -185,7 +190,6 @@ def _projection(ctx: Context, select: exp.Expression, item: exp.Expression) -> R
 def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
     star = item.this if isinstance(item, exp.Column) else item
     ctx.check(star, frozenset({"except_"}))
-    _merged(ctx, select, item)
     prefix = item.text("table") if isinstance(item, exp.Column) else ""
     excepted = [
         column for column in star.args.get("except_") or [] if not prefix or column.text("table") in ("", prefix)
@@ -201,26 +205,6 @@ def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
                 return item, None
             columns.update({key: of for key, of in found.items() if key not in left_out})
     return item, columns
-
-
-def _merged(ctx: Context, select: exp.Expression, item: exp.Expression) -> None:
-    """`*` over USING and NATURAL: RisingWave gives the merged columns first, DuckDB the left side as it is."""
-    joins = select.args.get("joins") or []
-    merging = [part for part in joins if part.args.get("using") or part.args.get("method") == "NATURAL"]
-    if not merging:
-        return
-    left, *others = ctx.scope.sources.values()
-    if (
-        len(joins) > 1
-        or left is None
-        or others[0] is None
-        or str(merging[0].args.get("side") or "") not in ("", "LEFT")
-    ):
-        raise ctx.unsupported(item, "SELECT * over this join with USING or NATURAL", "name the columns")
-    using = [column.name for column in merging[0].args.get("using") or []]
-    common = using or [name for name in left if name in others[0]]
-    if list(left)[: len(common)] != common:
-        raise ctx.unsupported(item, "SELECT * over a join with USING that reorders columns", "name the columns")
 
 
 def _order(ctx: Context, node: exp.Expression) -> None:
@@ -285,7 +269,9 @@ def _corresponding(ctx: Context, node: exp.Expression, left: Columns | None, rig
     if left is None or right is None:
         raise ctx.unsupported(node, "CORRESPONDING over columns that are not known")
     names = [column.name for column in node.args.get("on") or []] or [name for name in left if name in right]
-    if node.args.get("on") and any(list(left).index(name) != list(right).index(name) for name in names if name in left and name in right):
+    if node.args.get("on") and any(
+        list(left).index(name) != list(right).index(name) for name in names if name in left and name in right
+    ):
         raise ctx.unsupported(node, "CORRESPONDING BY of columns that stand at other places", "name them in a SELECT")
     if not names or set(names) - set(left) or set(names) - set(right):
         raise ctx.wrong(node, "CORRESPONDING over columns that not both sides have")

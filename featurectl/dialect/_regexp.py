@@ -43,7 +43,10 @@ class Group:
 
 @dataclass
 class Pattern:
-    """A pattern in RE2's spelling, with its groups, the fewest characters it takes, and whether it tells a beginning."""
+    """A pattern in RE2's spelling, with its groups.
+
+    `width` is the fewest characters that it takes, `anchored` whether it tells where a text begins.
+    """
 
     text: str
     groups: list[Group] = field(default_factory=list)

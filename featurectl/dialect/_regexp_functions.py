@@ -88,7 +88,7 @@ def all_matches(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def regexp_count(ctx: Context, node: exp.Expression) -> Typed:
-    """regexp_count(text, pattern[, start[, flags]]); each search begins anew, so a pattern must not tell a beginning."""
+    """regexp_count(text, pattern[, start[, flags]]). Each search begins anew: a pattern must not tell a beginning."""
     text, pattern, *rest = node.expressions
     flags = _flags(ctx, node, rest[1:], "i")
     found = translate_pattern(ctx, node, ctx.constant(pattern, "a regular expression"), flags)

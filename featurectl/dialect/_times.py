@@ -20,8 +20,22 @@ _TRUNCATIONS = (
     *("microseconds", "milliseconds", "second", "minute", "hour", "day", "week", "month", "quarter", "year"),
     *("decade", "century", "millennium"),
 )
+_FROM_ONE = ("century", "millennium")
 _PARTS = ("hour", "minute")
-_DATES = ("year", "quarter", "month", "week", "day", "doy", "dow", "isodow", "isoyear", "decade", "century", "millennium")
+_DATES = (
+    "year",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "doy",
+    "dow",
+    "isodow",
+    "isoyear",
+    "decade",
+    "century",
+    "millennium",
+)
 _SPANS = ("year", "quarter", "month", "day", "decade", "century", "millennium", *_PARTS)
 _WHOLE = {
     "date": (*_DATES, *_PARTS, "julian"),
@@ -68,10 +82,20 @@ def date_trunc(ctx: Context, node: exp.Expression) -> Typed:
         at = quoted(ctx.constant(zone[0], "a time zone"))
         if of != "timestamptz" or name in _SHORT:  # an hour may come twice in a zone
             raise ctx.unsupported(node, f"date_trunc({name!r}, …) of {of} in a time zone")
-        return sql(f"(date_trunc('{name}', {{0}} AT TIME ZONE {at}) AT TIME ZONE {at})", inner), of
+        return sql(f"({_cut(name, f'({{0}} AT TIME ZONE {at})')} AT TIME ZONE {at})", inner), of
     if of not in (None, "timestamp", "timestamptz"):
         raise ctx.unsupported(node, f"date_trunc of {of}", "cast to timestamptz")
-    return as_instant(sql(f"date_trunc('{name}', {{0}})", as_utc(inner, of)), of), of
+    return as_instant(sql(_cut(name, "{0}"), as_utc(inner, of)), of), of
+
+
+def _cut(field: str, time: str) -> str:
+    """Centuries and millennia begin with a year one."""
+    shift = "INTERVAL '1 year'"
+    return (
+        f"(date_trunc('{field}', {time} - {shift}) + {shift})"
+        if field in _FROM_ONE
+        else f"date_trunc('{field}', {time})"
+    )
 
 
 def _truncated_by_column(ctx: Context, node: exp.Expression, field: exp.Expression, value: exp.Expression) -> Typed:
@@ -80,8 +104,10 @@ def _truncated_by_column(ctx: Context, node: exp.Expression, field: exp.Expressi
     inner, of = ctx(value)
     if kind not in ("varchar", "unknown") or of not in ("timestamp", "timestamptz"):
         raise ctx.unsupported(node, f"date_trunc({kind}, {of})")
-    known = ", ".join(quoted(each) for each in _TRUNCATIONS)
-    cut = sql(f"CASE WHEN lower({{0}}) IN ({known}) THEN date_trunc(lower({{0}}), {{1}}) END", name, as_utc(inner, of))
+    known = ", ".join(quoted(each) for each in _TRUNCATIONS if each not in _FROM_ONE)
+    eras = " ".join(f"WHEN '{each}' THEN {_cut(each, '{1}')}" for each in _FROM_ONE)
+    plain = f"CASE WHEN lower({{0}}) IN ({known}) THEN date_trunc(lower({{0}}), {{1}}) END"
+    cut = sql(f"CASE lower({{0}}) {eras} ELSE {plain} END", name, as_utc(inner, of))
     return ctx.or_fail(name, as_instant(cut, of), "date_trunc"), of
 
 

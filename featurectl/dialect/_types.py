@@ -124,7 +124,7 @@ def _struct(text: str) -> Type:
     """`STRUCT<a INT, b VARCHAR>` and `STRUCT(a INTEGER, b VARCHAR)`."""
     members = []
     for part in _split(text[text.index("<" if "<" in text.split("(", maxsplit=1)[0] else "(") + 1 : -1]):
-        found = re.match(r'\s*("(?:[^"]|"")*"|\w+)\s+(.+)$', part, re.S)
+        found = re.match(r'\s*("(?:[^"]|"")*"|[\w ]+(?=:)|\w+)(?:\s*:\s*|\s+)(.+)$', part, re.S)
         of = rw_type(found[2]) if found else None
         if found is None or of is None:
             return None
