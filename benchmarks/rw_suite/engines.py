@@ -11,6 +11,7 @@ import duckdb
 from featurectl.dialect import (
     MACROS,
     AlterTable,
+    CreateFunction,
     CreateIndex,
     CreateSink,
     CreateSource,
@@ -100,6 +101,7 @@ class Featurectl:
     tables: dict[str, CreateTable] = field(default_factory=dict)
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, CreateFunction] = field(default_factory=dict)
     zone: str = "UTC"
     outside: str = ""
     strict: bool = True
@@ -146,6 +148,8 @@ class Featurectl:
             self._known(statement.name, statement.columns, ())
         elif isinstance(statement, CreateView):
             self._view(statement)
+        elif isinstance(statement, CreateFunction):
+            self.functions[statement.name] = statement
         elif isinstance(statement, DropTable):
             self._drop(statement)
         elif isinstance(statement, Dml):
@@ -186,8 +190,8 @@ class Featurectl:
             raise UnsupportedOnEngine("EMIT ON WINDOW CLOSE")
         query = statement.query
         self._check(query.references)
-        translated = translate_query(query, schema=self.schema, keys=self._keys())
-        types = output_types(query, schema=self.schema)
+        translated = translate_query(query, schema=self.schema, keys=self._keys(), functions=self.functions)
+        types = output_types(query, schema=self.schema, functions=self.functions)
         quoted = '"."'.join(statement.name.split("."))
         names = f" ({', '.join(statement.columns)})" if statement.columns else ""
         exists = "IF NOT EXISTS " if statement.if_not_exists else ""
@@ -229,8 +233,9 @@ class Featurectl:
             raise UnsupportedOnEngine(self.outside)
         query: Query = parse_query(sql)
         self._check(query.references)
-        translated = translate_query(query, in_view=not self.strict, schema=self.schema, keys=self._keys())
-        types = output_types(query, schema=self.schema)
+        known: dict[str, Any] = {"schema": self.schema, "functions": self.functions}
+        translated = translate_query(query, in_view=not self.strict, keys=self._keys(), **known)
+        types = output_types(query, **known)
         if self.zone != "UTC" and re.search(r"time|date", f"{sql} {types}", re.I):
             raise UnsupportedOnEngine(f"the session time zone {self.zone}")
         return _fetch(self.con, translated, list(types.values()) if types else None)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
+    from featurectl.dialect._statements import CreateFunction
     from featurectl.dialect._types import Type
 
     Columns: TypeAlias = dict[str, Type]
@@ -73,6 +74,7 @@ class Context:
     ctes: Mapping[str, Columns | None] = field(default_factory=dict)
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     has_arrows: bool = True
+    functions: Mapping[str, CreateFunction] = field(default_factory=dict)
 
     def __call__(self, node: exp.Expression) -> Typed:
         """Translates an expression."""

@@ -15,6 +15,7 @@ from featurectl.dialect._formats import formatted, parsed
 from featurectl.dialect._json import jsonb_typeof
 from featurectl.dialect._output import call, quoted, sql
 from featurectl.dialect._regexp_functions import regexp_count, regexp_match, regexp_replace, regexp_split
+from featurectl.dialect._sql_functions import called
 from featurectl.dialect._table_functions import ROWS, rows_of
 from featurectl.dialect._times import date_part, date_trunc
 from featurectl.dialect._trigonometry import DOUBLE_FUNCTIONS
@@ -234,6 +235,8 @@ def scalar(ctx: Context, node: exp.Expression) -> Typed:
     if name in ROWS:
         rows, of = rows_of(ctx, name, node, node.expressions)
         return sql("unnest({0})", rows), of
+    if name in ctx.functions:
+        return called(ctx, node, ctx.functions[name])
     rule = ARRAYS.get(name) or BUILDERS.get(name)
     if rule is not None:
         return rule(ctx, node)

@@ -152,7 +152,8 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     if None in types or (types and "varchar" not in types and len(types) == 2):
         raise ctx.unsupported(node, "|| of operands that are not known to be text", "cast to varchar")
     parts = [
-        value if of in ("varchar", "unknown") else cast_to(ctx, value, of, "varchar") for value, of in (left, right)
+        value if kind in ("varchar", "unknown") else cast_to(ctx, value, kind, "varchar")
+        for value, kind in (left, right)
     ]
     return sql("({0} || {1})", *parts), "varchar"
 
@@ -182,7 +183,7 @@ def _checked(ctx: Context, node: exp.Expression, of: Type) -> Typed:
     return node, of
 
 
-_BITS = {
+_BITS: dict[type[exp.Expression], str] = {
     exp.BitwiseAnd: "({0} & {1})",
     exp.BitwiseOr: "({0} | {1})",
     exp.BitwiseXor: "xor({0}, {1})",

@@ -115,12 +115,13 @@ def regexp_split(ctx: Context, node: exp.Expression) -> Typed:
 
 def _placed(ctx: Context, node: exp.Expression, rest: list[exp.Expression]) -> tuple[int, list[exp.Expression]]:
     """The start and the flags of regexp_replace(text, pattern, replacement[, start[, count]][, flags])."""
-    numbers = [part for part in rest if isinstance(part, exp.Literal) and not part.is_string]
+    numbers: list[exp.Expression] = [part for part in rest if isinstance(part, exp.Literal) and not part.is_string]
     flags = rest[len(numbers) :]
     if len(numbers) == 2 and numbers[1].name != "0":
         raise ctx.unsupported(node, "regexp_replace of one match by its number")
-    everywhere = [exp.Literal.string(f"{flags[0].name if flags else ''}g")] if len(numbers) == 2 else flags
-    return _start(ctx, node, numbers[0]) if numbers else 1, everywhere
+    if len(numbers) == 2:
+        flags = [exp.Literal.string(f"{flags[0].name if flags else ''}g")]
+    return _start(ctx, node, numbers[0]) if numbers else 1, flags
 
 
 def regexp_replace(ctx: Context, node: exp.Expression) -> Typed:

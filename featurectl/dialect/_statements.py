@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlterTable",
+    "CreateFunction",
     "CreateIndex",
     "CreateSink",
     "CreateSource",
@@ -99,6 +100,19 @@ class CreateView(Statement):
     columns: tuple[str, ...] = ()
     emit_on_window_close: bool = False
     if_not_exists: bool = False
+
+
+@dataclass(frozen=True)
+class CreateFunction(Statement):
+    """CREATE FUNCTION … LANGUAGE SQL of one expression; the types are RisingWave's.
+
+    `parameters` maps names to types; one without a name is `$1`, `$2` … by its place.
+    """
+
+    name: str
+    parameters: dict[str, str]
+    returns: str
+    body: str
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlglot import exp
+
 __all__ = [
     "DUCKDB_TYPES",
     "INTEGERS",
@@ -20,6 +22,7 @@ __all__ = [
     "NUMBERS",
     "TEMPORAL",
     "Type",
+    "data_type",
     "duckdb_type",
     "fields_of",
     "is_kind",
@@ -165,6 +168,15 @@ def postgres_name(of: str) -> str:
     base = of.rstrip("[]")
     name = "record" if base.startswith("struct<") else _POSTGRES_NAMES.get(base, base)
     return name + of.removeprefix(base)
+
+
+@lru_cache(maxsize=256)
+def data_type(name: str) -> exp.DataType:
+    """A canonical name as a type in a tree."""
+    from sqlglot import exp
+
+    spelled = {"double": "double precision", "jsonb": "JSONB"}.get(name, name)
+    return exp.DataType.build(spelled, dialect="risingwave")
 
 
 def is_kind(kind: str, of: Type) -> bool:
