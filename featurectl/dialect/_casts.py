@@ -169,6 +169,9 @@ def _struct_template(ctx: Context, node: exp.Expression, of: str, to: str) -> st
     cells = []
     for place, (before, (name, after)) in enumerate(zip(old.values(), new.items(), strict=True), 1):
         value = f"struct_extract_at({{0}}, {place})"
+        if before == "unknown":  # a NULL in a row
+            cells.append(f'"{name}" := CAST(NULL AS {duckdb_type(after)})')
+            continue
         inner = value if before == after else _template(ctx, node, before, after).replace("{0}", value)
         cells.append(f'"{name}" := {inner.replace("{to}", duckdb_type(after))}')
     return f"CASE WHEN {{0}} IS NOT NULL THEN struct_pack({', '.join(cells)}) END"

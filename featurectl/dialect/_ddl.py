@@ -27,7 +27,7 @@ from featurectl.dialect._statements import (
     Statement,
 )
 from featurectl.dialect._tables import create_relation
-from featurectl.dialect._types import duckdb_type
+from featurectl.dialect._types import data_type, duckdb_type
 from featurectl.errors import UnsupportedOnEngine
 
 if TYPE_CHECKING:
@@ -171,6 +171,11 @@ def _rows(ctx: Context, rows: exp.Expression, types: list[Type]) -> exp.Expressi
             for cell, of in zip(row.expressions, types, strict=False):
                 assigned(ctx, cell, of)
         return ctx.query(ctx, rows)[0]
+    if isinstance(rows, exp.Values):
+        for row in rows.expressions:
+            for cell, of in zip(row.expressions, types, strict=False):
+                if _is_row(cell) and of is not None:
+                    cell.replace(exp.Cast(this=cell.copy(), to=data_type(of)))
     found, columns = ctx.query(ctx, rows)
     kinds = list(columns.values()) if columns is not None else []
     pairs = list(zip(kinds, types, strict=False))
@@ -180,6 +185,10 @@ def _rows(ctx: Context, rows: exp.Expression, types: list[Type]) -> exp.Expressi
     cells = [assigned(ctx, exp.column(name, quoted=True), to, of) for name, (of, to) in zip(names, pairs, strict=False)]
     places = ", ".join(f"{{{index + 1}}}" for index in range(len(cells)))
     return sql(f"SELECT {places} FROM ({{0}}) AS rw_rows ({', '.join(names)})", found, *cells)
+
+
+def _is_row(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Tuple) or (isinstance(node, exp.Anonymous) and str(node.this).lower() == "row")
 
 
 def _update(ctx: Context, tree: exp.Expression, piece: Piece, _: Tables) -> Statement:

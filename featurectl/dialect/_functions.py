@@ -390,7 +390,10 @@ def _decode(ctx: Context, node: exp.Expression) -> Typed:
 def _row(ctx: Context, node: exp.Expression) -> Typed:
     typed = [ctx(argument) for argument in node.expressions]
     names = [f"f{index + 1}" for index in range(len(typed))]
-    kinds = ["varchar" if of == "unknown" else of for _, of in typed]
+    kinds = [
+        "varchar" if of == "unknown" and not isinstance(given, exp.Null) else of
+        for given, (_, of) in zip(node.expressions, typed, strict=True)
+    ]
     if None in kinds:
         raise ctx.unsupported(node, "row of values whose types are not known", "cast them")
     cells = ", ".join(f"{name} := {{{index}}}" for index, name in enumerate(names))

@@ -63,7 +63,7 @@ def _comparison(ctx: Context, node: exp.Expression) -> Typed:
     quantified = _quantified(ctx, node)
     if quantified is not None:
         return quantified
-    left, right = ctx(node.this), ctx(node.expression)
+    left, right = _rows_alike(ctx, node)
     _comparable(ctx, node, left[1], right[1])
     common = met(left[1], right[1])
     node.set("this", _widened(left, common))
@@ -71,6 +71,23 @@ def _comparison(ctx: Context, node: exp.Expression) -> Typed:
     if isinstance(node.expression, Sql) and node.expression.this == "ANY({0})":  # of a NULL array: NULL
         return sql("CASE WHEN {1} IS NOT NULL THEN {0} END", node, node.expression.expressions[0].copy()), "boolean"
     return node, "boolean"
+
+
+def _rows_alike(ctx: Context, node: exp.Expression) -> tuple[Typed, Typed]:
+    """Both sides; where one is a struct, the other has the same fields: DuckDB compares them by their names."""
+    sides = [node.this, node.expression]
+    if any(isinstance(side, exp.Tuple) for side in sides) and not all(isinstance(side, exp.Tuple) for side in sides):
+        sides = [
+            exp.Anonymous(this="row", expressions=side.expressions) if isinstance(side, exp.Tuple) else side
+            for side in sides
+        ]
+    left, right = (ctx(side) for side in sides)
+    types = (str(left[1]), str(right[1]))
+    if types[0] == types[1] or not all(of.startswith("struct<") for of in types):
+        return left, right
+    if isinstance(sides[0], exp.Anonymous):
+        return (cast_to(ctx, *left, types[1]), right[1]), right
+    return left, (cast_to(ctx, *right, types[0]), left[1])
 
 
 def _ends_in_distinct(node: exp.Expression) -> bool:

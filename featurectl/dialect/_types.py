@@ -160,7 +160,7 @@ def duckdb_type(name: str) -> str:
         return f"{duckdb_type(name[:-2])}[]"
     if name.startswith("struct<"):
         return "STRUCT(" + ", ".join(f'"{field}" {duckdb_type(of)}' for field, of in fields_of(name).items()) + ")"
-    return DUCKDB_TYPES[name]
+    return DUCKDB_TYPES["varchar" if name == "unknown" else name]
 
 
 def postgres_name(of: str) -> str:
@@ -175,8 +175,16 @@ def data_type(name: str) -> exp.DataType:
     """A canonical name as a type in a tree."""
     from sqlglot import exp
 
-    spelled = {"double": "double precision", "jsonb": "JSONB"}.get(name, name)
-    return exp.DataType.build(spelled, dialect="risingwave")
+    return exp.DataType.build(_spelled(name), dialect="risingwave")
+
+
+def _spelled(name: str) -> str:
+    if name.endswith("[]"):
+        return f"{_spelled(name[:-2])}[]"
+    if name.startswith("struct<"):
+        fields = (f'"{field}" {_spelled(of)}' for field, of in fields_of(name).items())
+        return f"STRUCT<{', '.join(fields)}>"
+    return {"double": "double precision", "jsonb": "JSONB", "unknown": "varchar"}.get(name, name)
 
 
 def is_kind(kind: str, of: Type) -> bool:

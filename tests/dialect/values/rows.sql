@@ -72,3 +72,7 @@ SELECT (r).*, (r).f2 AS again FROM (SELECT ROW(id, s) AS r FROM t) AS x;
 
 -- query: a row cast to a struct
 SELECT id, ((a, (b, 'z'))::STRUCT<p BIGINT, q STRUCT<x NUMERIC, y VARCHAR>>).q.x AS x1 FROM t;
+
+-- query: structs compared field by field, a NULL in both is equal
+SELECT id, r = (1, 'a1b22x') AS x1, r <> ROW(3, s) AS x2, r < (5, 'b') AS x3, r >= (3, NULL) AS x4, r IS DISTINCT FROM (NULL, '') AS x5, r = (9, NULL) AS x6
+FROM (SELECT id, s, ROW(a, s) AS r FROM t) AS x;
