@@ -181,8 +181,8 @@ _LEAST = {2**31: "int", 2**63: "bigint"}
 def _negative(ctx: Context, node: exp.Expression) -> Typed:
     literal = node.this.name if isinstance(node.this, exp.Literal) and not node.this.is_string else ""
     if literal.isdigit() and int(literal) in _LEAST:  # the number belongs to its sign
-        of = _LEAST[int(literal)]
-        return sql(f"CAST('-{literal}' AS {duckdb_type(of)})"), of
+        least = _LEAST[int(literal)]
+        return sql(f"CAST('-{literal}' AS {duckdb_type(least)})"), least
     value, of = ctx(node.this)
     return _checked(ctx, sql("(-{0})", value), of)
 

@@ -48,12 +48,11 @@ def _statement(
     head = _HEAD.match(piece.text)
     verb, kind = (head[1].upper(), head[3].upper()) if head else ("", "")
     cursor = Cursor(piece, file)
-    if verb == "CREATE" and kind in ("TABLE", "SOURCE"):
+    if verb == "CREATE" and kind in ("TABLE", "SOURCE", "FUNCTION"):
         columns: dict[str, Columns] = {name: dict(table.columns) for name, table in tables.items()}
         columns |= {name: dict(types) for name, types in schema.items()}
-        return create_relation(cursor, lambda line: Context(RULES, query, columns, False, file, line))
-    if verb == "CREATE" and kind == "FUNCTION":
-        return create_function(cursor, lambda line: Context(RULES, query, {}, False, file, line))
+        create = create_function if kind == "FUNCTION" else create_relation
+        return create(cursor, lambda line: Context(RULES, query, columns, False, file, line))
     if verb == "CREATE" and kind in ("MATERIALIZED", "VIEW"):
         return _view(cursor)
     if verb == "CREATE" and kind in ("INDEX", "UNIQUE"):

@@ -64,7 +64,8 @@ def _expression(ctx: Context, body: str) -> exp.Expression:
     more = {name for name, value in tree.args.items() if value} - {"expressions", "kind"}
     if not isinstance(tree, exp.Select) or len(tree.expressions) != 1 or more:
         raise ctx.unsupported(tree, "a function that is more than one expression")
-    return tree.expressions[0].unalias()
+    found: exp.Expression = tree.expressions[0].unalias()
+    return found
 
 
 def called(ctx: Context, node: exp.Expression, function: CreateFunction) -> Typed:

@@ -39,3 +39,8 @@ FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id END AS v FROM s WHERE id < 6) 
 -- query: where every value of a frame has left it, avg is NULL here, NaN there
 SELECT id, avg(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x
 FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id * 0.5::double precision END AS v FROM s WHERE id < 6) AS f;
+
+-- query: where every value of a frame has left it, bool_and and bool_or are NULL here, true and false there
+SELECT id, bool_and(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x,
+  bool_or(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS y
+FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id = 1 END AS v FROM s WHERE id < 6) AS f;
