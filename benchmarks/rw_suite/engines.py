@@ -233,8 +233,8 @@ class Featurectl:
             raise UnsupportedOnEngine(self.outside)
         query: Query = parse_query(sql)
         self._check(query.references)
-        known: dict[str, Any] = {"schema": self.schema, "functions": self.functions}
-        translated = translate_query(query, in_view=not self.strict, keys=self._keys(), **known)
+        known: dict[str, Any] = {"schema": self.schema, "functions": self.functions, "in_view": not self.strict}
+        translated = translate_query(query, keys=self._keys(), **known)
         types = output_types(query, **known)
         if self.zone != "UTC" and re.search(r"time|date", f"{sql} {types}", re.I):
             raise UnsupportedOnEngine(f"the session time zone {self.zone}")

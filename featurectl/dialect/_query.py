@@ -99,7 +99,7 @@ def parse_query(sql: str, *, file: str | None = None, first_line: int = 1) -> Qu
 
     from featurectl.dialect._grammar import fold_identifiers, parse_one
 
-    closing = _EMIT.search(sql)
+    closing = _EMIT.search(sql) if sql.rstrip(" \n\t\r;")[-5:].lower() == "close" else None
     if closing:
         line = first_line + sql.count("\n", 0, closing.start(1))
         hint = "leave it out: a view answers with what is known now, and a late event revises its window"
@@ -142,7 +142,11 @@ def translate_query(
 
 
 def output_types(
-    query: Query, *, schema: Schema | None = None, functions: Mapping[str, CreateFunction] | None = None
+    query: Query,
+    *,
+    in_view: bool = True,
+    schema: Schema | None = None,
+    functions: Mapping[str, CreateFunction] | None = None,
 ) -> dict[str, str | None] | None:
     """The output columns with RisingWave's types, None for a type that is not known.
 
@@ -150,7 +154,7 @@ def output_types(
     """
     from featurectl.dialect._translation import translated
 
-    return translated(query, in_view=True, schema=schema or {}, functions=functions)[1]
+    return translated(query, in_view=in_view, schema=schema or {}, functions=functions)[1]
 
 
 def differences(old: Query, new: Query) -> tuple[Difference, ...]:
