@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._context import Scope
 from featurectl.dialect._output import sql
 from featurectl.dialect._types import NUMBERS, duckdb_type, unify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
@@ -200,6 +201,58 @@ def _dimensions(ctx: Context, node: exp.Expression) -> Typed:
     return sql(str(_depth(of))), "int"
 
 
+def _trimmed(ctx: Context, node: exp.Expression) -> Typed:
+    """trim_array(array, n): without its last n."""
+    (array, of), (count, _) = _arguments(ctx, node, 2)
+    if not _depth(of):
+        raise ctx.unsupported(node, f"trim_array({of}, …)")
+    cut = "list_slice({0}, 1, len({0}) - {1})"
+    empty = f"CAST([] AS {duckdb_type(str(of))})"
+    kept = f"CASE WHEN {{1}} = len({{0}}) THEN {empty} WHEN {{1}} BETWEEN 0 AND len({{0}}) THEN {cut} END"
+    return ctx.or_fail(array, sql(kept, array, count), "trim_array"), of
+
+
+def _flattened(ctx: Context, node: exp.Expression) -> Typed:
+    ((array, of),) = _arguments(ctx, node, 1)
+    if _depth(of) < 2:
+        raise ctx.unsupported(node, f"array_flatten({of})")
+    return sql("flatten({0})", array), str(of).removesuffix("[]")
+
+
+_DISTINCT = "list_filter({0}, lambda rw_x, rw_i: rw_first_place({0}, rw_x) = rw_i)"
+
+
+def _transformed(ctx: Context, node: exp.Expression) -> Typed:
+    """array_transform(array, |x| x + 1)."""
+    if len(node.expressions) != 2 or not isinstance(node.expressions[1], exp.Lambda):
+        raise ctx.unsupported(node, "array_transform without |x| …")
+    array, of = ctx(node.expressions[0])
+    function = node.expressions[1]
+    if not _depth(of) or len(function.expressions) != 1 or function.find(exp.Query):
+        raise ctx.unsupported(node, f"array_transform({of}, …)", "cast the array")
+    name = function.expressions[0].name
+    bound = f"rw_each_{len(list(_lambdas_around(node)))}_{name}"
+    body = function.this.transform(
+        lambda part: exp.column(bound) if isinstance(part, exp.Column) and part.sql() == name else part
+    )
+    if any(name in [each.name for each in inner.expressions] for inner in function.this.find_all(exp.Lambda)):
+        raise ctx.unsupported(node, f"|{name}| within |{name}|")
+    inside = ctx.within(Scope({"": {bound: str(of).removesuffix("[]")}}, ctx.scope))
+    value, kind = inside(body)
+    if kind is None:
+        raise ctx.unsupported(node, "array_transform to a type that is not known", "cast it")
+    kind = "varchar" if kind == "unknown" else kind
+    return sql(f"list_transform({{0}}, lambda {bound}: {{1}})", array, value), f"{kind}[]"
+
+
+def _lambdas_around(node: exp.Expression) -> Iterator[exp.Expression]:
+    at = node.parent
+    while at is not None:
+        if isinstance(at, exp.Lambda):
+            yield at
+        at = at.parent
+
+
 def _bound(ctx: Context, node: exp.Expression) -> Typed:
     """array_lower and array_upper in the first dimension."""
     (array, of), _ = _arguments(ctx, node, 2)
@@ -247,6 +300,10 @@ ARRAYS: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "array_ndims": _dimensions,
     "array_lower": _bound,
     "array_upper": _bound,
+    "array_transform": _transformed,
+    "array_distinct": _of_one(_DISTINCT),
+    "array_flatten": _flattened,
+    "trim_array": _trimmed,
     "array_sum": _sum,
     "array_max": _of_one("list_max({0})", "=", ordered=True),
     "array_min": _of_one("list_min({0})", "=", ordered=True),

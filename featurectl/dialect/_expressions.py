@@ -13,6 +13,7 @@ from featurectl.dialect._casts import cast
 from featurectl.dialect._functions import clock, named, overlay, scalar
 from featurectl.dialect._intervals import interval
 from featurectl.dialect._json import JSON
+from featurectl.dialect._json_operators import JSON_OPERATORS
 from featurectl.dialect._latest import LATEST
 from featurectl.dialect._operators import OPERATORS
 from featurectl.dialect._output import Sql, quoted, sql
@@ -188,6 +189,7 @@ RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     **OPERATORS,
     **WINDOWS,
     **JSON,
+    **JSON_OPERATORS,
     **LATEST,
     Sql: (_ready, frozenset({"this", "expressions"})),
     exp.Column: (_column, frozenset({"this", "table", "db"})),

@@ -13,11 +13,12 @@ from featurectl.dialect._building import BUILDERS
 from featurectl.dialect._casts import bytes_of
 from featurectl.dialect._formats import formatted, parsed
 from featurectl.dialect._json import jsonb_typeof
+from featurectl.dialect._json_operators import JSON_FUNCTIONS
 from featurectl.dialect._output import call, quoted, sql
 from featurectl.dialect._regexp_functions import regexp_count, regexp_match, regexp_replace, regexp_split
 from featurectl.dialect._sql_functions import called
 from featurectl.dialect._table_functions import ROWS, rows_of
-from featurectl.dialect._times import date_part, date_trunc
+from featurectl.dialect._times import date_bin, date_part, date_trunc
 from featurectl.dialect._trigonometry import DOUBLE_FUNCTIONS
 from featurectl.dialect._types import EXACT, INTEGERS, duckdb_type, is_kind, postgres_name, unify
 
@@ -109,6 +110,7 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "split_part": [S("text text int", "varchar", "rw_split_part({0}, {1}, {2})", raises=True)],
     "starts_with": [S("text text", "boolean", "starts_with({0}, {1})")],
     "strpos": [S("text text", "int", "CAST(strpos({0}, {1}) AS INTEGER)")],
+    "translate": [S("text text text", "varchar", "translate({0}, {1}, {2})")],
     "reverse": [S("text", "varchar", "reverse({0})")],
     "ascii": [S("text", "int", "CAST(ascii({0}) AS INTEGER)")],
     "bit_length": [
@@ -237,7 +239,7 @@ def scalar(ctx: Context, node: exp.Expression) -> Typed:
         return sql("unnest({0})", rows), of
     if name in ctx.functions:
         return called(ctx, node, ctx.functions[name])
-    rule = ARRAYS.get(name) or BUILDERS.get(name)
+    rule = ARRAYS.get(name) or BUILDERS.get(name) or JSON_FUNCTIONS.get(name)
     if rule is not None:
         return rule(ctx, node)
     if name in _SPECIAL:
@@ -471,6 +473,7 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "decode": _decode,
     "date_trunc": date_trunc,
     "date_part": date_part,
+    "date_bin": date_bin,
     "regexp_match": regexp_match,
     "regexp_replace": regexp_replace,
     "regexp_count": regexp_count,

@@ -68,7 +68,17 @@ class _Parser(RisingWaveParser):
         TokenType.DARROW: _arrow(exp.JSONExtractScalar),
         TokenType.HASH_ARROW: _arrow(exp.JSONBExtract),
         TokenType.DHASH_ARROW: _arrow(exp.JSONBExtractScalar),
+        TokenType.PLACEHOLDER: _arrow(exp.JSONBContains),
     }
+
+    def _parse_lambda(self, alias: bool = False) -> Any:
+        """`|x| x + 1`."""
+        if not self._match(TokenType.PIPE):
+            return super()._parse_lambda(alias)
+        names = self._parse_csv(self._parse_id_var)
+        if not self._match(TokenType.PIPE):
+            self.raise_error("Expecting |")
+        return self.expression(exp.Lambda(this=self._parse_assignment(), expressions=names))
 
     def _parse_interval_span(self, this: Any, parse_function_unit: bool = True) -> exp.Interval:
         """A text that is not one number with its unit stays whole: of '1 day 02:00:00' sqlglot keeps the day."""

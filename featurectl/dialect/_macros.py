@@ -7,6 +7,7 @@ RisingWave refuses; outside a view `rw_checked` makes that an error.
 from __future__ import annotations
 
 from featurectl.dialect._interval_macros import INTERVALS
+from featurectl.dialect._json_macros import JSON_MACROS
 from featurectl.dialect._trigonometry import TRIGONOMETRY
 
 __all__ = ["MACROS"]
@@ -169,11 +170,12 @@ _DEFINITIONS = {
         "CASE WHEN regexp_full_match(regexp_replace(t, '[ \\n\\t\\r]', '', 'g'), '([0-9a-fA-F]{2})*') "
         "THEN regexp_replace(t, '[ \\n\\t\\r]', '', 'g') END"
     ),
+    "rw_first_place(xs, x)": "list_position(list_transform(xs, lambda y: y IS NOT DISTINCT FROM x), true)",
     "rw_from_base64(t)": "TRY(from_base64(regexp_replace(t, '[ \\n\\t\\r]', '', 'g')))",
     "rw_hex_of_int(i)": "lower(hex(CASE WHEN i < 0 THEN CAST(i AS BIGINT) + 4294967296 ELSE CAST(i AS BIGINT) END))",
     "rw_base64(b)": "regexp_replace(to_base64(b), '(.{76})', '\\1' || chr(10), 'g')",
 }
 
-_DEFINITIONS |= TRIGONOMETRY | INTERVALS
+_DEFINITIONS |= TRIGONOMETRY | INTERVALS | JSON_MACROS
 
 MACROS: tuple[str, ...] = tuple(f"CREATE OR REPLACE MACRO {head} AS {body}" for head, body in _DEFINITIONS.items())

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from featurectl.dialect._arrays import joined
 from featurectl.dialect._casts import cast_to
+from featurectl.dialect._json_operators import concatenated, is_json, taken_out
 from featurectl.dialect._output import Sql, quoted, sql
 from featurectl.dialect._regexp import translate_pattern
 from featurectl.dialect._regexp_functions import matches
@@ -114,6 +115,8 @@ def _any_of(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def _is(ctx: Context, node: exp.Expression) -> Typed:
+    if isinstance(node.expression, exp.JSON):
+        return is_json(ctx, node)
     if not isinstance(node.expression, exp.Null | exp.Boolean):
         raise ctx.unsupported(node, "IS with this operand")
     if isinstance(node.expression, exp.Null) and str(node.this.this).lower() == "regexp_match":
@@ -165,6 +168,8 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
     if any(str(of).endswith("[]") for _, of in (left, right)):
         return joined(ctx, node, left, right)
+    if "jsonb" in (left[1], right[1]):
+        return concatenated(ctx, node, left, right)
     types = [of for _, of in (left, right) if of != "unknown"]
     if None in types or (types and "varchar" not in types and len(types) == 2):
         raise ctx.unsupported(node, "|| of operands that are not known to be text", "cast to varchar")
@@ -296,6 +301,8 @@ def _like_other(ctx: Context, node: exp.Expression, typed: Typed, other: Type) -
 
 def _sum(ctx: Context, node: exp.Expression) -> Typed:
     left, right = _operands(ctx, node)
+    if left[1] == "jsonb" and isinstance(node, exp.Sub):
+        return taken_out(ctx, node, left[0], right)
     of = _sum_type(ctx, node, left[1], right[1])
     op = "+" if isinstance(node, exp.Add) else "-"
     parts = (as_utc(_widened(side, of), side[1]) for side in (left, right))

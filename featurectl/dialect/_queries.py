@@ -218,6 +218,12 @@ def _order(ctx: Context, node: exp.Expression) -> None:
 
 
 def _limits(ctx: Context, node: exp.Expression) -> None:
+    fetch = node.args.get("limit")
+    if isinstance(fetch, exp.Fetch):
+        options = fetch.args.get("limit_options")
+        if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
+            raise ctx.unsupported(node, "FETCH … WITH TIES", "rank() OVER (…) <= n in an outer query")
+        node.set("limit", exp.Limit(expression=fetch.args.get("count") or exp.Literal.number(1)))
     for name in ("limit", "offset"):
         part = node.args.get(name)
         if part is None or isinstance(part.args.get("expression"), exp.Literal):

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._intervals import interval_parts, spelled
 from featurectl.dialect._output import call, quoted, sql
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
 
-__all__ = ["as_instant", "as_utc", "date_part", "date_trunc", "extract"]
+__all__ = ["as_instant", "as_utc", "date_bin", "date_part", "date_trunc", "extract"]
 
 _SHORT = ("microseconds", "milliseconds", "second", "minute", "hour")
 
@@ -118,6 +119,22 @@ def date_part(ctx: Context, node: exp.Expression) -> Typed:
     field = ctx.constant(node.expressions[0], "a date_part field")
     value, _ = extract(ctx, exp.Extract(this=exp.Var(this=field), expression=node.expressions[1]))
     return sql("CAST({0} AS DOUBLE)", value), "double"
+
+
+def date_bin(ctx: Context, node: exp.Expression) -> Typed:
+    """date_bin(INTERVAL '15 minutes', time, origin)."""
+    if len(node.expressions) != 3 or not isinstance(node.expressions[0], exp.Interval):
+        raise ctx.unsupported(node, "date_bin with a stride that is not an INTERVAL literal, or without an origin")
+    stride, value, origin = node.expressions
+    parts = interval_parts(ctx, stride)
+    micros = parts["day"] * 86_400_000_000 + parts["microsecond"]
+    if parts["month"] or micros <= 0:
+        raise ctx.wrong(node, "the stride of date_bin has to be some days or less, and more than nothing")
+    (time, of), (start, kind) = ctx(value), ctx(origin)
+    if of not in ("timestamp", "timestamptz") or kind != of:
+        raise ctx.unsupported(node, f"date_bin of {of} from {kind}", "cast both to timestamptz")
+    binned = f"time_bucket({spelled(microsecond=micros)}, {{0}}, {{1}})"
+    return as_instant(sql(binned, as_utc(time, of), as_utc(start, of)), of), of
 
 
 def extract(ctx: Context, node: exp.Expression) -> Typed:
