@@ -1,7 +1,7 @@
 """A streaming-SQL-first feature platform. Start with `featurectl --help`.
 
-From Python: `featurectl.connect()` reads features on the embedded target, `featurectl.translate(sql)` shows what
-DuckDB is sent for a query in RisingWave's dialect.
+From Python: `featurectl.connect()` reads features on the embedded target, `featurectl.FeatureStore()` makes training
+sets on either, `featurectl.translate(sql)` shows what DuckDB is sent for a query in RisingWave's dialect.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from featurectl.dialect import translate
     from featurectl.services.connecting import connect
+    from featurectl.services.training.store import FeatureStore
 
-__all__ = ["__version__", "connect", "translate"]
+__all__ = ["FeatureStore", "__version__", "connect", "translate"]
 
 __version__ = "0.1.0"
 
@@ -27,4 +28,8 @@ def __getattr__(name: str) -> Any:
         from featurectl.dialect import translate
 
         return translate
+    if name == "FeatureStore":
+        from featurectl.services.training.store import FeatureStore
+
+        return FeatureStore
     raise AttributeError(f"module 'featurectl' has no attribute {name!r}")

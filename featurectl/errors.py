@@ -13,6 +13,7 @@ FeaturectlError                 exit code 1
 │   └── EngineBusy              another process holds the engine for writing
 ├── CheckFailed                 a check, a test or a comparison did not hold
 │   └── TooDifferent            a new version is further from the live one than its limits allow
+├── SpineError                  what a training set is asked for cannot be joined to features
 ├── BreakingChange              a change takes something away from readers, and was not allowed to
 ├── PlanMoved                   the project or the engine is not what a saved plan was made for
 └── MissingExtra                an optional dependency is not installed
@@ -42,6 +43,7 @@ __all__ = [
     "ProjectError",
     "SettingsError",
     "SourceError",
+    "SpineError",
     "TooDifferent",
     "UnsupportedOnEngine",
     "UsageError",
@@ -141,6 +143,10 @@ class TooDifferent(CheckFailed):
     def __init__(self, message: str, comparisons: tuple[Any, ...] = (), *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.comparisons = comparisons
+
+
+class SpineError(FeaturectlError):
+    """The rows that a training set is made for cannot be read, or cannot be joined to features."""
 
 
 class BreakingChange(FeaturectlError):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from featurectl.settings import Settings
 
 __all__ = [
+    "Time",
+    "duration_of",
     "end_progress",
     "env_option",
     "open_engine_and_project",
@@ -24,7 +29,10 @@ __all__ = [
     "progress_lines",
     "select_option",
     "settings_of",
+    "time_of",
 ]
+
+_SHORT = {"s": "second", "m": "minute", "min": "minute", "h": "hour", "d": "day", "w": "week"}
 
 output_option = click.option(
     "--output", "-o", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
@@ -87,3 +95,44 @@ def end_progress() -> None:
     """Leave the line that progress was shown on."""
     if sys.stderr.isatty():
         click.echo("\r\x1b[2K", err=True, nl=False)
+
+
+def time_of(flag: str, text: str) -> datetime:
+    """A day or a time; without an offset it is in UTC. Raises UsageError."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"{flag}: {text!r} is no time", hint="2024-06-01, or 2024-06-01T12:00:00Z") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+class Time(click.ParamType[datetime]):
+    """A day or a time; without an offset it is in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Raises click's error for what is no time."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return time_of("", value)
+        except UsageError:
+            self.fail(f"{value!r} is not a time such as 2024-06-01 or 2024-06-01T12:00:00Z", param, ctx)
+
+
+def duration_of(flag: str, text: str | None) -> timedelta | None:
+    """A duration such as 24h, 30min or `1 day`."""
+    from featurectl.project.metadata import parse_duration
+
+    if text is None:
+        return None
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = text.strip()[len(number) :]
+    try:
+        found = parse_duration(f"{number} {_SHORT.get(unit, unit)}")
+    except ValueError:
+        raise UsageError(f"{flag}: {text!r} is no duration", hint="such as 24h, 30min or 7d") from None
+    if not found:
+        raise UsageError(f"{flag}: {text!r} is nothing", hint="such as 24h, 30min or 7d")
+    return found

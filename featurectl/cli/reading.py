@@ -13,6 +13,7 @@ from featurectl.cli._context import (
     output_option,
     select_option,
     settings_of,
+    time_of,
 )
 from featurectl.cli._render import print_rows
 from featurectl.errors import UsageError
@@ -21,6 +22,9 @@ __all__ = ["describe", "list_views", "query", "rejected", "status"]
 
 _LOG_SECONDS = 3.0
 _WIDEST_DETAIL = 300
+_SAID = (
+    "entity", "event_time", "grain", "available_after", "ttl", "freshness", "owner", "tags", "checks", "rejects",
+)  # fmt: skip
 _STATUS_COLUMNS = (
     "name",
     "kind",
@@ -42,9 +46,12 @@ _STATUS_COLUMNS = (
     help="table, json, csv, parquet (with --out), or a file name that ends in .parquet.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write Parquet to this file.")
+@click.option("--as-of", metavar="TIME", help="As a reader found the views at that time, such as 2024-06-01T12:00:00Z.")
 @env_option
 @click.pass_context
-def query(ctx: click.Context, sql: str | None, output: str, out: Path | None, environment: str | None) -> None:
+def query(
+    ctx: click.Context, sql: str | None, output: str, out: Path | None, as_of: str | None, environment: str | None
+) -> None:
     """Run a read-only query; without SQL print the newest rows of features_enriched.
 
     \b
@@ -62,12 +69,15 @@ def query(ctx: click.Context, sql: str | None, output: str, out: Path | None, en
             raise UsageError(f"--out writes Parquet, not {output}", hint=f"redirect it: --output {output} > {out}")
         if out is None:
             raise UsageError("Parquet needs a file to go to", hint="add --out FILE.parquet")
+        if as_of is not None:
+            raise UsageError("--as-of prints rows", hint="with --output csv or json")
         rows = engine.export(sql or default_query(engine.inspect().seen_in(environment)), out, environment)
         click.echo(f"{rows:,} rows in {out}", err=True)
         return
     if output not in ("table", "json", "csv"):
         raise UsageError(f"unknown output {output!r}", hint="table, json, csv or parquet")
-    with run_query(engine, sql, environment) as result:
+    then = time_of("--as-of", as_of) if as_of is not None else None
+    with run_query(engine, sql, environment, then) as result:
         print_rows(result.columns, result.batches, output)
 
 
@@ -168,7 +178,7 @@ def describe(ctx: click.Context, name: str, environment: str | None, output: str
     version, columns = read_description(open_engine_only(ctx), name, environment)
     if output == "table":
         click.echo(f"{version.name}: {version.metadata.get('description') or 'no description'}")
-        for key in ("entity", "event_time", "grain", "available_after", "owner", "tags", "checks", "rejects"):
+        for key in _SAID:
             value = version.metadata.get(key)
             if value:
                 click.echo(f"  {key}: {', '.join(value) if isinstance(value, (list, tuple)) else value}")

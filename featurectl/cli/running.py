@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from featurectl.cli._context import (
+    Time,
     end_progress,
     open_engine_and_project,
     open_engine_only,
@@ -21,25 +22,12 @@ from featurectl.cli._context import (
 from featurectl.cli._render import print_rows
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from featurectl.engines.base import RefreshReport
     from featurectl.errors import FeaturectlError
 
 __all__ = ["backfill", "run", "test"]
-
-
-class _Time(click.ParamType[datetime]):
-    """A date or a time; without an offset it is UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2024-06-01 or 2024-06-01T12:00:00Z", param, ctx)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 @click.command()
@@ -98,13 +86,14 @@ def _print_report(report: RefreshReport) -> None:
 
 @click.command()
 @click.argument("producer")
-@click.option("--from", "start", type=_Time(), required=True, help="First moment, included.")
-@click.option("--to", "end", type=_Time(), required=True, help="Last moment, not included.")
+@click.option("--from", "start", type=Time(), required=True, help="First moment, included.")
+@click.option("--to", "end", type=Time(), required=True, help="Last moment, not included.")
 @click.option("--source", default="simulated", show_default=True, help="simulated, api, or a file.")
 @click.option("--regions", default="", help="Comma-separated; default: the producer's.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of simulated events.")
 @click.option("--chunk", "chunk_days", type=click.IntRange(min=1), default=7, show_default=True, metavar="DAYS")
 @click.option("--force", is_flag=True, help="Do again what was done before.")
+@click.option("--gaps", "only_gaps", is_flag=True, help="Only what the view above the topic lacks in the range.")
 @output_option
 @click.pass_context
 def backfill(
@@ -117,6 +106,7 @@ def backfill(
     seed: int,
     chunk_days: int,
     force: bool,
+    only_gaps: bool,
     output: str,
 ) -> None:
     """Run a producer over a range of history, bring its events in, and count the hours still missing. What is done
@@ -140,6 +130,7 @@ def backfill(
         seed=seed,
         chunk=timedelta(days=chunk_days),
         force=force,
+        only_gaps=only_gaps,
         progress=_chunk_progress,
     )
     end_progress()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from featurectl.project.model import FeatureView, Migration, Project
 
 __all__ = [
+    "DELETED",
+    "FOREVER",
+    "VISIBLE",
     "Attempt",
     "BackfillChunk",
     "Building",
@@ -41,6 +44,10 @@ __all__ = [
     "Version",
     "Writer",
 ]
+
+# Columns of `Moment.revisions`, and when what nobody saw coming became visible.
+VISIBLE, DELETED = "__visible", "__deleted"
+FOREVER = -(1 << 62)
 
 
 @dataclass(frozen=True)
@@ -235,6 +242,17 @@ class State:
         missing = sorted(name for name in names if name in self.live and name not in shown)
         if missing:
             raise UsageError(f"{environment} has no view {missing[0]!r}", hint="production's is read without --env")
+
+    def version_at(self, name: str, at: datetime) -> Version | None:
+        """The version that a public name showed at a time, or a version by its own name; None if there is none.
+
+        Before the first release it is that one's.
+        """
+        shown = sorted((r for r in self.releases if name in r.live), key=lambda release: release.number)
+        if not shown:
+            return self.named(name)
+        then = [release for release in shown if release.finished_at <= at] or shown[:1]
+        return self.version(name, then[-1].live[name])
 
     def live_version(self, view: str) -> Version | None:
         """The version that the view's public name shows, if there is one."""
@@ -477,6 +495,14 @@ class Moment(Protocol):
         """DuckDB's FROM item with the rows of a table or public view. Raises EngineError if it is gone."""
         ...
 
+    def revisions(self, version: Version) -> str | None:
+        """DuckDB's FROM item with every state that the rows of a version had; None where none was recorded.
+
+        Besides the version's columns: `__visible`, the microseconds since 1970 from which on a reader saw the state
+        (`FOREVER` for what was there before anybody looked), and `__deleted`.
+        """
+        ...
+
 
 class Engine(Protocol):
     """Where versions and public views live."""
@@ -492,10 +518,15 @@ class Engine(Protocol):
         """Hold the engine for writing; `command` is shown to those who wait. Raises EngineBusy after `wait`."""
         ...
 
-    def query(self, sql: str, environment: str | None = None) -> AbstractContextManager[Result]:
+    def query(
+        self, sql: str, environment: str | None = None, as_of: datetime | None = None
+    ) -> AbstractContextManager[Result]:
         """Run a read-only query in the project's dialect on the public views, production's or an environment's.
 
-        Raises UsageError for a write, an unknown environment, or a view that the environment does not have.
+        With `as_of` they are as a reader found them at that time, by the recorded history.
+
+        Raises UsageError for a write, an unknown environment, a view that the environment does not have, or one of
+        which nothing was recorded.
         """
         ...
 

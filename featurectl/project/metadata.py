@@ -75,7 +75,10 @@ class ViewMetadata(BaseModel):
 
     `entity`: the join key's columns. `event_time`: the column with the time that a row is about.
     `grain`: the regular distance of a key's rows in event time. `available_after`: how long after its event
-    time a row is really known. `checks`: SQL conditions that hold in every row (NULL passes).
+    time a row is really known; `ttl`: how long after it the row still counts in training sets.
+    `checks`: SQL conditions that hold in every row (NULL passes).
+    `freshness`: how old the newest event time may be before `featurectl freshness` says that the view is stale.
+    `history`: false where its changes are not to be recorded (embedded target).
     `rejects`: the source table whose refused messages this view lists.
     `compare`: how far a new version may be from the live one before a release stops.
     """
@@ -87,8 +90,11 @@ class ViewMetadata(BaseModel):
     event_time: str | None = None
     grain: Duration | None = None
     available_after: Duration | None = None
+    ttl: Duration | None = None
+    freshness: Duration | None = None
     owner: str | None = None
     tags: Names = ()
     checks: tuple[str, ...] = ()
+    history: bool | None = None
     rejects: str | None = None
     compare: ComparisonLimits | None = None

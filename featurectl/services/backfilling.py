@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from featurectl.engines.base import BackfillChunk
 from featurectl.errors import UsageError
 from featurectl.project.metadata import parse_duration
+from featurectl.services.gaps import find_gaps, merged
 from featurectl.services.refreshing import refresh_once
 
 if TYPE_CHECKING:
@@ -99,12 +100,14 @@ def backfill(
     seed: int = 0,
     chunk: timedelta = timedelta(days=7),
     force: bool = False,
+    only_gaps: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> BackfillResult:
     """Publish the events of [start, end) chunk by chunk, bring them in, and count what is still missing.
 
     A chunk is remembered once its events are in the log: a second call, or one after an interruption, does only
-    what is left; `force` does all again. An event that is published twice changes nothing.
+    what is left; `force` does all again; `only_gaps` does again what the view above the topic lacks, and nothing
+    else. An event that is published twice changes nothing.
 
     Raises:
         UsageError: an empty range, an unknown producer, nothing applied yet.
@@ -117,28 +120,34 @@ def backfill(
         raise UsageError("no source table exists yet", hint="run: featurectl apply")
     before = _rows_of_sources(engine)
     scope = f"{','.join(sorted(regions))}#{seed}"
-    with engine.write("backfill", _WAIT) as writer:
-        done = [] if force else writer.backfilled(name, source, scope)
-    todo = list(remaining(start, end, [(c.start, c.end) for c in done], chunk))
-    published = rejected = 0
-    topic = None
-    for number, (chunk_start, chunk_end) in enumerate(todo, 1):
-        if progress is not None:
-            progress(f"{name} {chunk_start:%Y-%m-%d}", number, len(todo))
-        made = producer(start=chunk_start, end=chunk_end, source=source, regions=regions, settings=settings, seed=seed)
-        topic, published, rejected = made.topic, published + made.published, rejected + made.rejected
+    done: list[BackfillChunk] = []
+    if not only_gaps and not force:
         with engine.write("backfill", _WAIT) as writer:
-            writer.record_backfill(
-                BackfillChunk(name, source, scope, chunk_start, chunk_end, made.published, made.rejected)
-            )
+            done = writer.backfilled(name, source, scope)
+    if only_gaps:
+        todo = _in_gaps(engine, settings, name, start, end, chunk)
+    else:
+        todo = list(remaining(start, end, [(c.start, c.end) for c in done], chunk))
+
+    def publish(begins: datetime, ends: datetime) -> Produced:
+        made = producer(start=begins, end=ends, source=source, regions=regions, settings=settings, seed=seed)
+        with engine.write("backfill", _WAIT) as writer:
+            writer.record_backfill(BackfillChunk(name, source, scope, begins, ends, made.published, made.rejected))
+        return made
+
+    made = []
+    for number, (begins, ends) in enumerate(todo, 1):
+        if progress is not None:
+            progress(f"{name} {begins:%Y-%m-%d}", number, len(todo))
+        made.append(publish(begins, ends))
     refresh_once(engine, command="backfill")
     events = _rows_of_sources(engine) - before
-    topic = topic or settings.topics.get(name)
+    topic = made[-1].topic if made else settings.topics.get(name)
     view, coverage = _coverage(engine, topic, start, end)
     return BackfillResult(
         topic,
-        published,
-        rejected,
+        sum(part.published for part in made),
+        sum(part.rejected for part in made),
         len(todo),
         len(done),
         events,
@@ -146,6 +155,24 @@ def backfill(
         tuple(view.metadata["entity"]) if view else (),
         coverage,
     )
+
+
+def _in_gaps(
+    engine: Engine, settings: Settings, name: str, start: datetime, end: datetime, chunk: timedelta
+) -> list[tuple[datetime, datetime]]:
+    """The parts of [start, end) in which the counted view lacks something, a step wider on either side."""
+    view = _counted_view(engine.inspect(), settings.topics.get(name))
+    if view is None:
+        raise UsageError(
+            f"no view above the topic of {name} has a grain: what it lacks cannot be known",
+            hint="say entity, event_time and grain in a view's metadata",
+        )
+    step = parse_duration(view.metadata["grain"])
+    wide = [
+        replace(gap, start=max(gap.start - step, start), end=min(gap.end + step, end))
+        for gap in find_gaps(engine, [view.view], start, end)
+    ]
+    return [part for begins, ends in merged(wide) for part in remaining(begins, ends, [], chunk)]
 
 
 def _rows_of_sources(engine: Engine) -> int:

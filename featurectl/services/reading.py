@@ -9,6 +9,7 @@ from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from featurectl.engines.base import Engine, Result, State, Version
 
@@ -19,9 +20,11 @@ _NEWEST_ROWS = 10
 
 
 @contextmanager
-def query(engine: Engine, sql: str | None, environment: str | None = None) -> Iterator[Result]:
+def query(
+    engine: Engine, sql: str | None, environment: str | None = None, as_of: datetime | None = None
+) -> Iterator[Result]:
     """Run a read-only query; without SQL, the newest rows of `features_enriched`. Raises UsageError."""
-    with engine.query(sql or default_query(engine.inspect().seen_in(environment)), environment) as result:
+    with engine.query(sql or default_query(engine.inspect().seen_in(environment)), environment, as_of) as result:
         yield result
 
 

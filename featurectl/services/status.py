@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from featurectl.errors import FeaturectlError
+from featurectl.project.metadata import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,8 @@ __all__ = ["StatusRow", "status"]
 class StatusRow:
     """One relation: what it is, how many rows, how fresh.
 
-    `freshness_seconds`: now minus the newest event time. `lag`: events that the log holds and the source table does
+    `freshness_seconds`: now minus the newest event time; `freshness_limit`: how many of them the view's metadata
+    allows. `lag`: events that the log holds and the source table does
     not yet, None where that cannot be said; `lag_by_partition` the same in parts. `rejected`: messages of a source
     table that its views refuse, None where no view lists them.
     """
@@ -36,6 +38,7 @@ class StatusRow:
     rejected: int | None = None
     refreshed_at: datetime | None = None
     detail: str = ""
+    freshness_limit: float | None = None
     lag_by_partition: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -104,7 +107,13 @@ def _view_row(engine: Engine, state: State, version: Version, measure: _Measure,
         None if measure.newest is None else (now - measure.newest).total_seconds(),
         refreshed_at=None if engine.capabilities.refreshes_by_itself else version.refreshed_at,
         detail="; ".join(part for part in (measure.trouble, also) if part),
+        freshness_limit=_limit(version),
     )  # fmt: skip
+
+
+def _limit(version: Version) -> float | None:
+    said = version.metadata.get("freshness")
+    return parse_duration(said).total_seconds() if said else None
 
 
 def _build_rows(engine: Engine) -> list[StatusRow]:

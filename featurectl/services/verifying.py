@@ -6,15 +6,12 @@ were built from, so the check is of what runs and not of what the project's file
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featurectl.errors import EngineError, UsageError, did_you_mean
+from featurectl.errors import UsageError, did_you_mean
+from featurectl.services.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,9 +25,6 @@ if TYPE_CHECKING:
     from featurectl.settings import Settings
 
 __all__ = ["Verification", "ViewParity", "verify"]
-
-_LEFT_BEHIND_SECONDS = 24 * 3600
-_PREFIX = "verify-"
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,7 @@ def verify(
     """
     started = time.monotonic()
     say = progress or _silent
-    with _scratch(settings) as (folder, con), engine.moment(folder) as moment:
+    with scratch(settings, "verify") as (folder, con), engine.moment(folder) as moment:
         wanted = _wanted(moment.state, views)
         needed = _needed(moment.state, wanted)
         stored = _load(con, moment, needed, say)
@@ -183,39 +177,6 @@ def _recompute_and_compare(
             examples=examples,
         )
         yield ViewParity(version.view, version.name, found)
-
-
-@contextmanager
-def _scratch(settings: Settings) -> Iterator[tuple[Path, duckdb.DuckDBPyConnection]]:
-    """A folder and a database in it, on disk: neither has to fit in memory. Both go at the end."""
-    from featurectl.dialect import MACROS
-    from featurectl.engines.embedded.connect import connect
-    from featurectl.engines.embedded.home import Home
-
-    home = Home(settings.home_dir)
-    try:
-        home.scratch.mkdir(parents=True, exist_ok=True)
-        _remove_left_behind(home.scratch)
-        folder = tempfile.TemporaryDirectory(dir=home.scratch, prefix=_PREFIX)
-    except OSError as error:
-        raise EngineError(
-            f"cannot write to {home.scratch}: {error.strerror}", hint="set FEATURECTL_HOME to a folder that is yours"
-        ) from error
-    with folder as path:
-        con = connect(Path(path) / "verify.duckdb", settings, home)
-        try:
-            for statement in MACROS:
-                con.execute(statement)
-            yield Path(path), con
-        finally:
-            con.close()
-
-
-def _remove_left_behind(scratch: Path) -> None:
-    """Folders of calls that were killed."""
-    for path in scratch.glob(f"{_PREFIX}*"):
-        if time.time() - path.stat().st_mtime > _LEFT_BEHIND_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _silent(_: str) -> None:

@@ -5,17 +5,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.releases.project import ReleaseProject
+from tests.releases.project import FILES, ReleaseProject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
-def embedded_project(folder: Path) -> ReleaseProject:
+def embedded_project(folder: Path, files: Mapping[str, str] = FILES) -> ReleaseProject:
     """On DuckDB, below the folder."""
     home = folder / "home"
-    return ReleaseProject(folder / "project", {"FEATURECTL_HOME": str(home)}, home=home)
+    return ReleaseProject(folder / "project", {"FEATURECTL_HOME": str(home)}, files, home=home)
+
+
+def risingwave_project(folder: Path, dsn: str, files: Mapping[str, str] = FILES) -> ReleaseProject:
+    """On a database of a RisingWave server."""
+    from psycopg2.extensions import parse_dsn
+
+    server = parse_dsn(dsn)
+    flags = {
+        "target": "risingwave", "risingwave_host": server["host"], "risingwave_port": int(server["port"]),
+        "risingwave_database": server["dbname"], "risingwave_user": server["user"],
+    }  # fmt: skip
+    names = {"target": "FEATURECTL_TARGET"}
+    environment = {names.get(name, name.upper()): str(value) for name, value in flags.items()}
+    return ReleaseProject(folder / "project", environment, files, home=folder / "home", **flags)
 
 
 @pytest.fixture(scope="session")
@@ -38,19 +52,10 @@ def embedded(tmp_path: Path, applied: Path) -> ReleaseProject:
 @pytest.fixture
 def on_risingwave(tmp_path: Path, risingwave_dsn: str) -> Iterator[ReleaseProject]:
     """The project on a RisingWave server, in a database of its own, applied."""
-    from psycopg2.extensions import parse_dsn
-
     from tests.risingwave.databases import database
 
     with database(risingwave_dsn) as dsn:
-        server = parse_dsn(dsn)
-        flags = {
-            "target": "risingwave", "risingwave_host": server["host"], "risingwave_port": int(server["port"]),
-            "risingwave_database": server["dbname"], "risingwave_user": server["user"],
-        }  # fmt: skip
-        names = {"target": "FEATURECTL_TARGET"}
-        environment = {names.get(name, name.upper()): str(value) for name, value in flags.items()}
-        made = ReleaseProject(tmp_path / "project", environment, home=tmp_path / "home", **flags)
+        made = risingwave_project(tmp_path, dsn)
         made.apply()
         yield made
 

@@ -19,6 +19,7 @@ from featurectl.settings import load_settings
 from tests.editing import Editable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from featurectl.services.planning import Change, Plan
@@ -64,12 +65,14 @@ LEFT JOIN places AS p ON p.place = k.place
 
 
 class ReleaseProject(Editable):
-    """The project in a folder, applied nowhere yet. `flags` are settings: the target and where it is."""
+    """A project in a folder, applied nowhere yet. `flags` are settings: the target and where it is."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], **flags: Any) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], files: Mapping[str, str] = FILES, **flags: Any
+    ) -> None:
         self.folder = folder
         self.environment = environment
-        for name, text in FILES.items():
+        for name, text in files.items():
             self.write(name, text)
         self.settings = load_settings(folder, **flags)
         self.engine = open_engine(self.settings, FileLog(self.settings.log_dir))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from featurectl.engines.base import Capabilities, Result, State
 from featurectl.engines.embedded.connect import connect, duckdb_errors, quote, text_literal
 from featurectl.engines.embedded.diagnosing import diagnose
+from featurectl.engines.embedded.history import show_as_of
 from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, Ledger, read_positions, read_schema, read_state
 from featurectl.engines.embedded.moment import EmbeddedMoment
@@ -20,7 +21,7 @@ from featurectl.errors import EngineError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
     from typing import Any
 
@@ -79,12 +80,14 @@ class EmbeddedEngine:
         return EmbeddedWriter(con, self._home, ledger, pieces, self._log)
 
     @contextmanager
-    def query(self, sql: str, environment: str | None = None) -> Iterator[Result]:
+    def query(self, sql: str, environment: str | None = None, as_of: datetime | None = None) -> Iterator[Result]:
         """Run a query in the project's dialect on the newest snapshot."""
+        if as_of is not None and environment is not None:
+            raise UsageError("an environment is a preview: it has no past", hint="leave --env or --as-of out")
         with reading(self._home, self._settings) as con:
             if con is None:
                 raise _nothing_applied()
-            translated = _translate(con, sql, environment)
+            translated = _translate(con, sql, environment, self._home, as_of)
             with duckdb_errors("query"):
                 cursor = con.execute(translated)
                 described = cursor.description or []
@@ -152,8 +155,14 @@ class EmbeddedEngine:
         )
 
 
-def _translate(con: duckdb.DuckDBPyConnection, sql: str, environment: str | None) -> str:
-    """The query as DuckDB's, for a connection that from here on finds the environment's names first."""
+def _translate(
+    con: duckdb.DuckDBPyConnection,
+    sql: str,
+    environment: str | None,
+    home: Home | None = None,
+    as_of: datetime | None = None,
+) -> str:
+    """The query as DuckDB's, for a connection that from here on finds the environment's names first, or the past's."""
     from featurectl.dialect import parse_query, translate_query
 
     query = parse_query(sql)
@@ -166,6 +175,9 @@ def _translate(con: duckdb.DuckDBPyConnection, sql: str, environment: str | None
         if name not in schema and name not in _LEDGER:  # a file name in quotes, too, is no relation here
             hint = did_you_mean(name, schema, "featurectl status lists what there is")
             raise EngineError(f"query: there is no view or table {name!r}", hint=hint)
+    if as_of is not None and home is not None:
+        with duckdb_errors("reading the history"):
+            schema |= show_as_of(con, home, query.references, as_of)
     return translate_query(query, in_view=False, schema=schema)
 
 

@@ -208,6 +208,20 @@ class Ledger:
         ).fetchall()
         return [BackfillChunk(producer, origin, scope, _utc(s), _utc(e), p, r) for s, e, p, r in rows]
 
+    def backfilled_since_refresh(self) -> list[tuple[datetime, datetime]]:
+        """The ranges of event time, [start, end), that backfills brought into the log since versions were refreshed."""
+        rows = self._con.execute(
+            "SELECT range_start, range_end FROM featurectl.backfills"
+            " WHERE done_at > (SELECT coalesce(max(refreshed_at), '-infinity') FROM featurectl.versions) ORDER BY 1"
+        ).fetchall()
+        found: list[tuple[datetime, datetime]] = []
+        for start, end in rows:
+            if found and start <= found[-1][1]:
+                found[-1] = (found[-1][0], max(end, found[-1][1]))
+            else:
+                found.append((start, end))
+        return [(_utc(start), _utc(end)) for start, end in found]
+
     def add_backfill(self, chunk: BackfillChunk) -> None:
         """A chunk's events are in the log."""
         self._con.execute(

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from featurectl.engines.embedded.connect import duckdb_errors, quote, text_literal
+from featurectl.engines.embedded.history import recorded
 from featurectl.engines.embedded.ledger import read_schema, read_state
 from featurectl.engines.embedded.pieces import Piece, scan
 from featurectl.errors import EngineError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from featurectl.engines.base import Version
     from featurectl.engines.embedded.home import Home
 
 __all__ = ["EmbeddedMoment"]
@@ -52,3 +54,8 @@ class EmbeddedMoment:
             path = text_literal(str(self._folder / f"{relation}.parquet"))
             self._con.execute(f"COPY (SELECT * FROM {quote(relation)}) TO {path} (FORMAT parquet)")
         return f"read_parquet({path})"
+
+    def revisions(self, version: Version) -> str | None:
+        """What refreshes recorded."""
+        with duckdb_errors(f"reading the history of {version.name}"):
+            return recorded(self._con, self._home, version)

@@ -104,7 +104,11 @@ class Pieces:
                 "INSERT INTO featurectl.pieces VALUES (?, ?, ?, ?)", [relation, piece.file, piece.rows, position]
             )
         for file in sorted(old - {piece.file for piece in new}):
-            self._con.execute("INSERT INTO featurectl.retired VALUES (?, ?)", [file, generation])
+            self._con.execute(  # not what another relation lists too
+                "INSERT INTO featurectl.retired SELECT $file, $generation"
+                " WHERE NOT EXISTS (SELECT 1 FROM featurectl.pieces WHERE file = $file)",
+                {"file": file, "generation": generation},
+            )
 
     def show(self, relation: str, pieces: Sequence[Piece]) -> None:
         """Let queries on the writer's connection read the relation from these pieces."""

@@ -95,7 +95,9 @@ def _fill(
 
 
 def _relations(con: duckdb.DuckDBPyConnection) -> list[str]:
-    return [row[0] for row in con.execute("SELECT DISTINCT relation FROM featurectl.pieces ORDER BY 1").fetchall()]
+    """What can be read by its name: not the history, whose names have a $."""
+    rows = con.execute("SELECT DISTINCT relation FROM featurectl.pieces WHERE relation NOT LIKE '%$%' ORDER BY 1")
+    return [row[0] for row in rows.fetchall()]
 
 
 def published_generation(home: Home) -> int | None:

@@ -26,6 +26,15 @@ from featurectl.engines.base import (
 )
 from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.embedded.connect import duckdb_errors
+from featurectl.engines.embedded.history import (
+    MOMENTS,
+    base_of,
+    changes_of,
+    history_relations,
+    keeps_history,
+    write_changes,
+    write_moment,
+)
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
@@ -64,6 +73,7 @@ class EmbeddedWriter:
         self._shown: set[str] = set()
         self._schema: Schema | None = None
         self._attempt: Attempt | None = None
+        self._counted = False
         self._end_interrupted()
 
     def mark(self, plan_id: str, step: int) -> None:
@@ -210,7 +220,8 @@ class EmbeddedWriter:
         with duckdb_errors("dropping versions"), self._committed() as generation:
             for version in versions:
                 self._ledger.remove_version(version.view, version.number)
-                self._pieces.replace(version.name, [], generation)
+                for relation in (version.name, *history_relations(version.name)):
+                    self._pieces.replace(relation, [], generation)
         self._shown.difference_update(version.name for version in versions)
         self._schema = None
         return {}
@@ -247,7 +258,10 @@ class EmbeddedWriter:
         for version in built:
             self._ledger.allot(version.view, version.number)
             self._ledger.add_version(version)
-            self._pieces.replace(version.name, [self._built[version.name]], generation)
+            piece = self._built[version.name]
+            self._pieces.replace(version.name, [piece], generation)
+            if piece.rows and keeps_history(version):
+                self._pieces.replace(base_of(version.name), [piece], generation)
 
     def _describe(self, live: Mapping[str, int], metadata: Mapping[str, FeatureView]) -> None:
         for name, view in metadata.items():
@@ -293,12 +307,33 @@ class EmbeddedWriter:
             say(f"{version.name}: computing")
             self._show_inputs(version)
             piece = self._pieces.write(version.name, version_query(version, schema))
+            if keeps_history(version):
+                self._record(version, piece, new_pieces)
             new_pieces[version.name] = [piece]
             self._pieces.show(version.name, [piece])
             self._shown.add(version.name)
             changed.add(version.name)
             done.append(Refreshed(version.name, piece.rows, time.monotonic() - started))
         return done
+
+    def _record(self, version: Version, piece: Piece, new_pieces: dict[str, list[Piece]]) -> None:
+        """The version's history with what this refresh adds to it."""
+        old = self._pieces.of(version.name)
+        if not any(each.rows for each in old):
+            new_pieces[base_of(version.name)] = [piece] if piece.rows else []
+            return
+        relation = changes_of(version.name)
+        offsets = {columns["offset"] for _, _, columns in self._ledger.source_tables() if "offset" in columns}
+        revision = sorted(offsets & set(version.columns))
+        backfilled = self._ledger.backfilled_since_refresh()
+        generation = self._generation_to_come()
+        change = write_changes(self._pieces, self._home, version, old, piece, generation, revision, backfilled)
+        if change is not None:
+            new_pieces[relation] = self._pieces.merged(relation, [*self._pieces.of(relation), change])
+
+    def _generation_to_come(self) -> int:
+        """Of the change in hand. Within a transaction that has counted up already it is the present one."""
+        return self._ledger.generation() + (0 if self._counted else 1)
 
     def _commit_refresh(
         self,
@@ -312,6 +347,10 @@ class EmbeddedWriter:
                 self._ledger.set_offset(table, topic, partition, offset)
 
     def _list(self, new_pieces: Mapping[str, list[Piece]], refreshed: Sequence[Refreshed], generation: int) -> None:
+        if any(relation.endswith("$changes") for relation in new_pieces):
+            moment = write_moment(self._pieces, generation, datetime.now(UTC))
+            merged = self._pieces.merged(MOMENTS, [*self._pieces.of(MOMENTS), moment])
+            self._pieces.replace(MOMENTS, merged, generation)
         now = datetime.now(UTC)
         for relation, pieces in new_pieces.items():
             self._pieces.replace(relation, pieces, generation)
@@ -377,11 +416,14 @@ class EmbeddedWriter:
         from featurectl.dialect import MACROS
 
         self._con.execute("BEGIN")
+        self._counted = True
         try:
             yield self._ledger.next_generation()
         except BaseException:  # whatever it is, an interrupt included: undone, and raised again
             self._con.execute("ROLLBACK")
             raise
+        finally:
+            self._counted = False
         self._con.execute("COMMIT")
         publish(self._con, self._home, self._ledger, self._pieces, MACROS)
         self._pieces.sweep(oldest_in_use(self._home))

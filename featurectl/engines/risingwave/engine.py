@@ -24,7 +24,7 @@ from featurectl.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from featurectl.engines.base import Building, Moment, SourceState, Version, Writer
@@ -64,8 +64,10 @@ class RisingWaveEngine:
                 yield RisingWaveWriter(self._settings, session, Catalog(session), ledger, lock, self._log)
 
     @contextmanager
-    def query(self, sql: str, environment: str | None = None) -> Iterator[Result]:
+    def query(self, sql: str, environment: str | None = None, as_of: datetime | None = None) -> Iterator[Result]:
         """Run the author's query as it is."""
+        if as_of is not None:
+            raise UsageError("no history is recorded on RisingWave", hint="--as-of works on the embedded target")
         with self._session("query") as session, _nothing_applied_said(session):
             enter_environment(session, sql, environment)
             with run_query(session, sql) as result:

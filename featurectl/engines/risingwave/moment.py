@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from featurectl.engines.base import Version
     from featurectl.engines.risingwave.connection import Session
     from featurectl.settings import Settings
 
@@ -58,3 +59,7 @@ class RisingWaveMoment:
         export(self._session, f"SELECT {selected} FROM {quote(relation)}", path, self._settings)
         self._session.run("CLOSE reading", f"reading {relation}")
         return f"read_parquet({text_literal(str(path))})"
+
+    def revisions(self, version: Version) -> str | None:
+        """Nothing: on this target no history is recorded."""
+        return None

@@ -1,0 +1,192 @@
+"""What became visible when: every change of a version's rows, kept as pieces beside those of the version.
+
+For a version with an entity and an event time there is `NAME$base`, the rows that it had when it first had any, of
+which nobody saw when each arrived, and `NAME$changes`: for each refresh the rows that it added or altered, and the
+keys that it took away. `$moments` has the instant at which each generation became visible. All are listed in the
+transaction that makes the rows themselves visible.
+
+A row is kept once for each entity and event time: where several share them, the one that a training set would take.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from featurectl.engines.base import DELETED, FOREVER, VISIBLE
+from featurectl.engines.embedded.connect import quote, text_literal
+from featurectl.engines.embedded.ledger import read_state
+from featurectl.engines.embedded.pieces import Piece, scan
+from featurectl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    import duckdb
+
+    from featurectl.engines.base import Version
+    from featurectl.engines.embedded.home import Home
+    from featurectl.engines.embedded.pieces import Pieces
+
+__all__ = [
+    "MOMENTS",
+    "base_of",
+    "changes_of",
+    "history_relations",
+    "keeps_history",
+    "recorded",
+    "show_as_of",
+    "write_changes",
+    "write_moment",
+]
+
+MOMENTS = "$moments"
+_GENERATION, _UNSEEN = "__generation", "__unseen"
+
+
+def keeps_history(version: Version) -> bool:
+    """Whether the version's changes are recorded: it has an entity, an event time, and no `history: false`."""
+    said = version.metadata
+    return bool(said.get("entity") and said.get("event_time") and said.get("history") is not False)
+
+
+def base_of(name: str) -> str:
+    """The relation of the rows that a version began with."""
+    return f"{name}$base"
+
+
+def changes_of(name: str) -> str:
+    """The relation of a version's changes."""
+    return f"{name}$changes"
+
+
+def history_relations(name: str) -> tuple[str, str]:
+    """Both."""
+    return base_of(name), changes_of(name)
+
+
+def write_changes(
+    pieces: Pieces,
+    home: Home,
+    version: Version,
+    old: Sequence[Piece],
+    new: Piece,
+    generation: int,
+    revision: Iterable[str],
+    backfilled: Sequence[tuple[datetime, datetime]],
+) -> Piece | None:
+    """What a refresh does to a version's rows, as a piece; None where they stay as they are.
+
+    Args:
+        pieces: Where pieces are written.
+        home: Where they are.
+        version: Whose rows they are.
+        old: Its rows so far.
+        new: Its rows from `generation` on.
+        generation: In which the change becomes visible.
+        revision: The columns that tell which of several rows of one entity and time is the last.
+        backfilled: Ranges of event time, [start, end), that were brought in since the last generation: when rows
+            that appear there were to be seen first, nobody knows.
+    """
+    was, now = scan(home, old), scan(home, [new])
+    key = [*version.metadata["entity"], version.metadata["event_time"]]
+    keys = ", ".join(map(quote, key))
+    same = _equal("a", "b", version.columns)
+    changed = " UNION ".join(
+        f"SELECT {', '.join(f'a.{quote(c)}' for c in key)} FROM {left} AS a ANTI JOIN {right} AS b ON {same}"
+        for left, right in ((now, was), (was, now))
+    )
+    by = [f"{quote(c)} DESC NULLS LAST" for c in (*revision, *version.columns)]
+    event = quote(version.metadata["event_time"])
+    ranges = [f"(n.{event} >= {_instant(start)} AND n.{event} < {_instant(end)})" for start, end in backfilled]
+    unseen = f"coalesce({' OR '.join(ranges)}, false)" if ranges else "false"
+    first = f"{unseen} AND NOT EXISTS (SELECT 1 FROM {was} AS o WHERE {_equal('o', 'n', key)})" if ranges else "false"
+    query = (
+        f"WITH changed AS ({changed}), chosen AS (SELECT n.* FROM {now} AS n SEMI JOIN changed AS c ON"
+        f" {_equal('n', 'c', key)} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1)"
+        f" SELECT {generation} AS {_GENERATION}, false AS {DELETED}, {first} AS {_UNSEEN}, n.* FROM chosen AS n"
+        f" UNION ALL BY NAME SELECT {generation} AS {_GENERATION}, true AS {DELETED}, false AS {_UNSEEN}, c.*"
+        f" FROM changed AS c ANTI JOIN {now} AS n ON {_equal('n', 'c', key)}"
+    )
+    piece = pieces.write(changes_of(version.name), query)
+    if piece.rows:
+        return piece
+    (home.pieces / piece.file).unlink(missing_ok=True)
+    return None
+
+
+def write_moment(pieces: Pieces, generation: int, at: datetime) -> Piece:
+    """The instant at which a generation becomes visible, as a piece."""
+    return pieces.write(MOMENTS, f"SELECT {generation}::BIGINT AS {_GENERATION}, {_instant(at)} AS {VISIBLE}")
+
+
+def recorded(con: duckdb.DuckDBPyConnection, home: Home, version: Version) -> str | None:
+    """What `Moment.revisions` promises, as the ledger on a connection lists it."""
+    rows = con.execute(
+        "SELECT relation, file, row_count FROM featurectl.pieces WHERE relation IN (?, ?, ?)"
+        " ORDER BY relation, position",
+        [MOMENTS, *history_relations(version.name)],
+    ).fetchall()
+    listed: dict[str, list[Piece]] = {}
+    for relation, file, count in rows:
+        listed.setdefault(relation, []).append(Piece(file, count))
+    return _revisions(home, version, listed)
+
+
+def show_as_of(
+    con: duckdb.DuckDBPyConnection, home: Home, names: Iterable[str], at: datetime
+) -> dict[str, dict[str, str]]:
+    """Let queries on a reader's connection find these names as they were; returns their columns.
+
+    Raises UsageError for a name that has no recorded past.
+    """
+    state = read_state(con)
+    found = {}
+    for name in names:
+        version = state.version_at(name, at)
+        states = recorded(con, home, version) if version is not None else None
+        if version is None or states is None:
+            raise UsageError(
+                f"nothing is recorded of {name} as of then",
+                hint="history is kept of views with an entity and an event time, as long as their version stands",
+            )
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {_as_of(version, states, at)}")
+        found[name] = dict(version.columns)
+    return found
+
+
+def _as_of(version: Version, states: str, at: datetime) -> str:
+    """The rows that a reader found; of those that nobody saw coming, the ones that were known by rule."""
+    key = [*version.metadata["entity"], version.metadata["event_time"]]
+    late = version.metadata.get("available_after") or "0 seconds"
+    event = quote(version.metadata["event_time"])
+    known = f"{event}::TIMESTAMPTZ + INTERVAL {text_literal(late)} <= {_instant(at)}"
+    columns = ", ".join(map(quote, version.columns))
+    return (
+        f"SELECT {columns} FROM (SELECT *, rank() OVER (PARTITION BY {', '.join(map(quote, key))}"
+        f" ORDER BY {VISIBLE} DESC) AS __place FROM {states} WHERE {VISIBLE} <= epoch_us({_instant(at)}))"
+        f" WHERE __place = 1 AND NOT {DELETED} AND ({VISIBLE} > {FOREVER} OR {known})"
+    )
+
+
+def _revisions(home: Home, version: Version, listed: Mapping[str, Sequence[Piece]]) -> str | None:
+    """What `Moment.revisions` promises. `listed` has the pieces of the version's history and of the moments."""
+    base, changes = (listed.get(name, ()) for name in history_relations(version.name))
+    parts = []
+    if base:
+        parts.append(f"SELECT *, {FOREVER}::BIGINT AS {VISIBLE}, false AS {DELETED} FROM {scan(home, base)}")
+    if changes:
+        visible = f"CASE WHEN {_UNSEEN} THEN {FOREVER} ELSE epoch_us(m.{VISIBLE}) END"
+        parts.append(
+            f"SELECT c.* EXCLUDE ({_GENERATION}, {DELETED}, {_UNSEEN}), {visible} AS {VISIBLE}, {DELETED}"
+            f" FROM {scan(home, changes)} AS c JOIN {scan(home, listed[MOMENTS])} AS m USING ({_GENERATION})"
+        )
+    return f"({' UNION ALL BY NAME '.join(parts)})" if parts else None
+
+
+def _equal(left: str, right: str, columns: Iterable[str]) -> str:
+    return " AND ".join(f"{left}.{quote(c)} IS NOT DISTINCT FROM {right}.{quote(c)}" for c in columns)
+
+
+def _instant(at: datetime) -> str:
+    return f"{text_literal(at.isoformat())}::TIMESTAMPTZ"
