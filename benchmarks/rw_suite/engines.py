@@ -236,7 +236,7 @@ class Featurectl:
         known: dict[str, Any] = {"schema": self.schema, "functions": self.functions, "in_view": not self.strict}
         translated = translate_query(query, keys=self._keys(), **known)
         types = output_types(query, **known)
-        if self.zone != "UTC" and re.search(r"time|date", f"{sql} {types}", re.I):
+        if self.zone != "UTC" and re.search(r"time|date|to_char", f"{sql} {types}", re.I):
             raise UnsupportedOnEngine(f"the session time zone {self.zone}")
         return _fetch(self.con, translated, list(types.values()) if types else None)
 

@@ -259,7 +259,7 @@ def _bound(ctx: Context, node: exp.Expression) -> Typed:
     if not _depth(of) or node.expressions[1].name != "1":
         raise ctx.unsupported(node, f"{node.this}({of}) in this dimension")
     lower = str(node.this).lower() == "array_lower"
-    return sql("CASE WHEN {0} IS NOT NULL THEN 1 END" if lower else "CAST(len({0}) AS INTEGER)", array), "int"
+    return sql("1" if lower else "CAST(len({0}) AS INTEGER)", array), "int"  # 1, of a NULL too
 
 
 def _contained(ctx: Context, node: exp.Expression) -> Typed:

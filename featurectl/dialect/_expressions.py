@@ -26,10 +26,19 @@ if TYPE_CHECKING:
 __all__ = ["RULES"]
 
 
+_HIDDEN = ("_rw_timestamp", "_row_id")
+
+
 def _column(ctx: Context, node: exp.Expression) -> Typed:
     if node.args.get("db"):
         return _of_schema(ctx, node)
+    if node.name in _HIDDEN and not _is_known(ctx, node):
+        raise ctx.unsupported(node, f"the hidden column {node.name}")
     return node, ctx.scope.type_of(node.text("table"), node.name)
+
+
+def _is_known(ctx: Context, node: exp.Expression) -> bool:
+    return None in ctx.scope.sources.values() or ctx.scope.has(node.text("table"), node.name)
 
 
 def _of_schema(ctx: Context, node: exp.Expression) -> Typed:

@@ -44,8 +44,8 @@ INTERVALS = {
         "list_transform(list_transform(list_transform([{m: rw_to_months(m), d: rw_to_days(d)}], "
         "lambda p: {m: trunc(p.m), l: rw_to_days(rw_fraction(p.m) * 30), d: p.d}), "
         "lambda p: {m: p.m, d: trunc(p.d) + trunc(p.l), f: rw_to_days(rw_fraction(p.d) + rw_fraction(p.l))}), "
-        "lambda p: to_months(CAST(p.m AS INTEGER)) + to_days(CAST(p.d + trunc(p.f) AS INTEGER)) "
-        "+ to_microseconds(CAST(round_even(us + rw_fraction(p.f) * 86400000000, 0) AS BIGINT)))[1]"
+        "lambda p: to_months(TRY_CAST(p.m AS INTEGER)) + to_days(TRY_CAST(p.d + trunc(p.f) AS INTEGER)) "
+        "+ to_microseconds(TRY_CAST(round_even(us + rw_fraction(p.f) * 86400000000, 0) AS BIGINT)))[1]"
     ),
     "rw_interval_times(i, x)": f"rw_interval_of({_MONTHS} * x, extract(day FROM i) * x, rw_clock_us(i) * x)",
     "rw_interval_over(i, x)": f"rw_interval_of({_MONTHS} / x, extract(day FROM i) / x, rw_clock_us(i) / x)",

@@ -86,7 +86,7 @@ def _rows_alike(ctx: Context, node: exp.Expression) -> tuple[Typed, Typed]:
     types = (str(left[1]), str(right[1]))
     if types[0] == types[1] or not all(of.startswith("struct<") for of in types):
         return left, right
-    if isinstance(sides[0], exp.Anonymous):
+    if isinstance(sides[0], exp.Anonymous) and "unknown" not in types[1]:
         return (cast_to(ctx, *left, types[1]), right[1]), right
     return left, (cast_to(ctx, *right, types[0]), left[1])
 

@@ -63,9 +63,11 @@ def _approximate(
     if ctx.in_view and isinstance(node.parent, exp.Filter):
         raise ctx.unsupported(node, "FILTER of approx_percentile in a view", "RisingWave leaves it aside: filter below")
     base = repr((1.0 + float(error)) / (1.0 - float(error)))
-    number = sql(
-        "CASE WHEN NOT isnan(CAST({0} AS DOUBLE)) THEN CAST({0} AS DOUBLE) WHEN {0} IS NOT NULL THEN 0 END", value
-    )
+    select = node.find_ancestor(exp.Select)
+    alone = ctx.in_view and (select is None or not select.args.get("group"))
+    nan = 0 if alone else 1  # in whose bucket RisingWave counts NaN
+    template = f"CASE WHEN isnan(CAST({{0}} AS DOUBLE)) THEN {nan} ELSE CAST({{0}} AS DOUBLE) END"
+    number = sql(template, value)
     around = f"rw_bucket_middle(rw_at_rank({{0}}, CAST({share} AS DOUBLE)), CAST({base} AS DOUBLE))"
     return sql("list({0} ORDER BY {0})", number), "double", around
 

@@ -110,6 +110,10 @@ def _conditions(ctx: Context, node: exp.Expression) -> None:
         ctx.check(group, frozenset({"expressions"}))
         if len(group.expressions) > 1 and any(isinstance(key, _SETS) for key in group.expressions):
             raise ctx.wrong(node, "GROUP BY of sets of keys and something else", "RisingWave takes one set alone")
+        if any(isinstance(key, _SETS) for key in group.expressions):  # of no rows there is no total
+            having = node.args.get("having")
+            some = sql("count(*) > 0")
+            node.set("having", exp.Having(this=sql("({0}) AND {1}", having.this, some) if having is not None else some))
         group.set("expressions", [_key(ctx, node, key) for key in group.expressions])
     distinct = node.args.get("distinct")
     if distinct is not None and distinct.args.get("on") is not None:

@@ -20,6 +20,9 @@ SELECT (INTERVAL '1 y 2 mons 3 d 4 h 5 m 6 s')::varchar AS x1, (INTERVAL '1 year
 -- query: fractions of months and days
 SELECT id, (i * x)::varchar AS x1, (i / x)::varchar AS x2, (i / n)::varchar AS x3, (n * i)::varchar AS x4, (1.25 * i)::varchar AS x5 FROM t;
 
+-- query: an interval times or over what is no number or nothing
+SELECT id, (i * 'NaN'::double precision)::varchar AS x1, (i / (x - x))::varchar AS x2, (i / 'Infinity'::double precision)::varchar AS x3, (i * (n - n))::varchar AS x4 FROM t WHERE id <> 6;
+
 -- query: fields of an interval
 SELECT id, extract(epoch FROM i) AS x1, extract(year FROM i) AS x2, extract(month FROM i) AS x3, extract(day FROM i) AS x4, extract(hour FROM i) AS x5,
   extract(minute FROM i) AS x6, extract(second FROM i) AS x7, extract(millisecond FROM i) AS x8, extract(microsecond FROM i) AS x9, date_part('epoch', i) AS x10 FROM t;

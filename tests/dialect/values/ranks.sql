@@ -43,6 +43,15 @@ SELECT g, b, max(k) AS m FROM (SELECT *, id > 4 AS b FROM t) AS s GROUP BY CUBE 
 -- query: GROUPING SETS, one of them twice
 SELECT g, i, count(*) AS c FROM t GROUP BY GROUPING SETS ((g), (g, i), (), (g));
 
+-- query: sets of keys over no rows
+SELECT g, count(*) AS c FROM t WHERE id > 100 GROUP BY ROLLUP (g);
+
+-- query: NaN in approx_percentile of all rows
+SELECT approx_percentile(0.6) WITHIN GROUP (ORDER BY CASE WHEN id > 6 THEN 'NaN' ELSE x END) AS x1 FROM t;
+
+-- query: NaN in approx_percentile of groups
+SELECT g, approx_percentile(0.5) WITHIN GROUP (ORDER BY CASE WHEN i > 3 THEN 'NaN' ELSE x END) AS x1 FROM t GROUP BY g;
+
 -- query: the types of what is computed of decimals
 SELECT pg_typeof(sqrt(n)) AS x1, pg_typeof(pow(n, 2)) AS x2, pg_typeof(ln(n)) AS x3, pg_typeof(sum(i)) AS x4, pg_typeof(avg(i)) AS x5,
   pg_typeof(CASE WHEN true THEN 1::real ELSE n END) AS x6, pg_typeof(1::real + n) AS x7, pg_typeof(-2147483648) AS x8, pg_typeof(ARRAY[ROW(n, ARRAY[k])]) AS x9
