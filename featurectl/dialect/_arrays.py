@@ -231,6 +231,12 @@ def _transformed(ctx: Context, node: exp.Expression) -> Typed:
     if not _depth(of) or len(function.expressions) != 1 or function.find(exp.Query):
         raise ctx.unsupported(node, f"array_transform({of}, …)", "cast the array")
     name = function.expressions[0].name
+    known = {name, *(each.name for around in _lambdas_around(node) for each in around.expressions)}
+    known |= {each.name for inner in function.this.find_all(exp.Lambda) for each in inner.expressions}
+    known |= {column.name for column in function.this.find_all(exp.Column) if column.name.startswith("rw_each_")}
+    others = [column for column in function.this.find_all(exp.Column) if column.name not in known]
+    if others:
+        raise ctx.wrong(node, f"{others[0].sql()} within |{name}|", "RisingWave knows the names between | | there only")
     bound = f"rw_each_{len(list(_lambdas_around(node)))}_{name}"
     body = function.this.transform(
         lambda part: exp.column(bound) if isinstance(part, exp.Column) and part.sql() == name else part

@@ -220,5 +220,7 @@ _NANOSECONDS = re.compile(r"\.\d{6}\d*[1-9]")
 
 def cast_to(ctx: Context, value: exp.Expression, of: Type, to: str) -> exp.Expression:
     """A translated value of one type as another, as an INSERT casts it."""
+    if of == to or (of == "unknown" and to == "varchar"):
+        return value
     result = sql(_template(ctx, value, of, to).replace("{to}", duckdb_type(to)), value)
     return ctx.or_fail(value, result, f"cast to {to}")

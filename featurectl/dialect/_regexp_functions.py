@@ -138,7 +138,7 @@ def regexp_replace(ctx: Context, node: exp.Expression) -> Typed:
     call = f"regexp_replace({{0}}, {quoted(found.text)}, {quoted(new)}{everywhere})"
     if start == 1:
         return sql(call, ctx.sql(text)), "varchar"
-    if found.anchored:
-        raise ctx.unsupported(node, "regexp_replace from a place on of what is at the beginning")
+    if found.anchored or found.groups or (start == 2 and not everywhere):  # there RisingWave loses what is before
+        raise ctx.unsupported(node, "regexp_replace of this expression from this place on")
     tail = call.replace("{0}", f"substr({{0}}, {start})")
     return sql(f"(substr({{0}}, 1, {start - 1}) || {tail})", ctx.sql(text)), "varchar"
