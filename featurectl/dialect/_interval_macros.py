@@ -14,6 +14,11 @@ INTERVALS = {
         "|| '.' || rpad(split_part(CAST(t AS VARCHAR), '.', 2), CASE WHEN epoch_us(t) % 1000 = 0 THEN 3 ELSE 6 END, "
         "'0') END"
     ),
+    # a time of day does not go round midnight, and of an interval it takes the hours and less
+    "rw_time_plus(t, us)": (
+        "CASE WHEN epoch_us(t) + us BETWEEN 0 AND 86399999999 THEN "
+        "CAST(TIMESTAMP '1970-01-01' + to_microseconds(CAST(epoch_us(t) + us AS BIGINT)) AS TIME) END"
+    ),
     "rw_clock_text(us)": (
         f"lpad({_WHOLE_HOURS}, CAST(greatest(2, length({_WHOLE_HOURS})) AS INTEGER), '0') || ':' || "
         "lpad(CAST(us // 60000000 % 60 AS VARCHAR), 2, '0') || ':' || "

@@ -189,6 +189,8 @@ def _negative(ctx: Context, node: exp.Expression) -> Typed:
         least = _LEAST[int(literal)]
         return sql(f"CAST('-{literal}' AS {duckdb_type(least)})"), least
     value, of = ctx(node.this)
+    if of == "interval":
+        raise ctx.wrong(node, "- of an interval", "write it into the interval, or subtract it")
     return _checked(ctx, sql("(-{0})", value), of)
 
 
@@ -305,6 +307,8 @@ def _sum(ctx: Context, node: exp.Expression) -> Typed:
         return taken_out(ctx, node, left[0], right)
     of = _sum_type(ctx, node, left[1], right[1])
     op = "+" if isinstance(node, exp.Add) else "-"
+    if of == "time" and "interval" in (left[1], right[1]):
+        return _moved(ctx, *((left, right) if left[1] == "time" else (right, left)), sign=op)
     parts = (as_utc(_widened(side, of), side[1]) for side in (left, right))
     template = (
         "to_microseconds(epoch_us({0}) - epoch_us({1}))" if left[1] == right[1] == "time" else f"({{0}} {op} {{1}})"
@@ -313,6 +317,15 @@ def _sum(ctx: Context, node: exp.Expression) -> Typed:
     if of == "int" and left[1] == "date":
         result = sql("CAST({0} AS INTEGER)", result)
     return (result, of) if "interval" in (left[1], right[1]) else _checked(ctx, result, of)
+
+
+def _moved(ctx: Context, time: Typed, interval: Typed, sign: str) -> Typed:
+    """A time of day by an interval: beyond midnight there is none."""
+    moved = sql(f"rw_time_plus({{0}}, {sign}(rw_clock_us({{1}})))", time[0], interval[0])
+    if ctx.in_view:
+        return moved, "time"
+    both = sql("CASE WHEN {0} IS NOT NULL THEN {1} END", time[0], interval[0])
+    return ctx.or_fail(both, moved, "time + interval"), "time"
 
 
 def _product(ctx: Context, node: exp.Expression) -> Typed:

@@ -12,6 +12,9 @@ INSERT INTO t VALUES
 -- query: the text of an interval and of a time
 SELECT id, i::varchar AS x1, h::varchar AS x2, 'x' || i AS x3, h::interval::varchar AS x4, i::time AS x5, (h - '11:30'::time)::varchar AS x6 FROM t;
 
+-- query: a time of day ends at midnight
+SELECT id, h + i AS x1, h - i AS x2, INTERVAL '12 hours' + h AS x3, h + INTERVAL '-1 day 1 hour' AS x4 FROM t;
+
 -- query: spellings
 SELECT (INTERVAL '1 y 2 mons 3 d 4 h 5 m 6 s')::varchar AS x1, (INTERVAL '1 year 1 month 1 day 1')::varchar AS x2, (INTERVAL '1 day 1:')::varchar AS x3,
   (INTERVAL '1:1:1.009')::varchar AS x4, (INTERVAL '-1:1:1.009')::varchar AS x5, ('12:34:56.1234565'::interval)::varchar AS x6, ('P1Y2M3DT4H5M6.5S'::interval)::varchar AS x7,
