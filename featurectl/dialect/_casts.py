@@ -38,6 +38,7 @@ _FROM_TEXT = {
     "timestamptz": "rw_timestamptz({0})",
     "time": "rw_time({0})",
     "jsonb": "rw_jsonb({0})",
+    "bytea": "rw_bytes({0})",
 }
 CASTABLE = ("boolean", *INTEGERS, *FLOATS, "numeric", "varchar")
 _TO_TEXT = {

@@ -142,7 +142,7 @@ _DEFINITIONS = {
     ),
     "rw_initcap(t)": (
         "array_to_string(list_transform(regexp_extract_all(t, '[^ \t\r\n]+|[ \t\r\n]+'), "
-        "lambda w: rw_upper(substr(w, 1, 1)) || rw_lower(substr(w, 2))), '')"
+        "lambda w: CASE WHEN w[1] = 'ß' THEN 'SS' ELSE upper(w[1]) END || lower(substr(w, 2))), '')"
     ),
     "rw_exp(x)": "CASE WHEN isinf(x) OR (exp(x) <> 0 AND NOT isinf(exp(x))) THEN exp(x) END",
     "rw_power(x, y)": (
@@ -169,6 +169,11 @@ _DEFINITIONS = {
     "rw_hex_digits(t)": (
         "CASE WHEN regexp_full_match(regexp_replace(t, '[ \\n\\t\\r]', '', 'g'), '([0-9a-fA-F]{2})*') "
         "THEN regexp_replace(t, '[ \\n\\t\\r]', '', 'g') END"
+    ),
+    "rw_bytes(t)": (
+        "CASE WHEN NOT contains(t, '\\') THEN encode(t) "
+        "WHEN regexp_full_match(t, '\\\\x([0-9a-fA-F]{2})*') THEN unhex(substr(t, 3)) "
+        "WHEN t IS NOT NULL THEN error('bytea of a text with escapes failed') END"
     ),
     "rw_first_place(xs, x)": "list_position(list_transform(xs, lambda y: y IS NOT DISTINCT FROM x), true)",
     "rw_from_base64(t)": "TRY(from_base64(regexp_replace(t, '[ \\n\\t\\r]', '', 'g')))",

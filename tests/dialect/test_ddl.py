@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 
 from featurectl.dialect import (
     AlterTable,
+    CreateFunction,
     CreateSourceTable,
     CreateTable,
     Dml,
     DropTable,
     EngineOnly,
     InsertValues,
+    output_types,
     parse_ddl,
+    parse_query,
+    parse_script,
+    translate_query,
 )
 from featurectl.errors import ProjectError, UnsupportedOnEngine
 
@@ -227,3 +232,25 @@ def test_a_table_of_a_query_and_rows_that_leave_columns_out(con: duckdb.DuckDBPy
 def test_an_option_of_a_table_that_drops_rows_is_refused() -> None:
     with pytest.raises(UnsupportedOnEngine, match="retention_seconds"):
         parse_ddl("CREATE TABLE v (k INT) WITH (retention_seconds = 5)")
+
+
+def test_a_function_of_one_expression_is_written_out_where_it_is_called(con: duckdb.DuckDBPyConnection) -> None:
+    script = (
+        "CREATE FUNCTION letters(t varchar, x varchar) RETURNS int LANGUAGE SQL AS "
+        "$$SELECT length(t) - length(replace(t, x, ''))$$; "
+        "CREATE FUNCTION total(int, bigint) RETURNS numeric LANGUAGE SQL AS 'SELECT $1 + $2'"
+    )
+    functions = {made.name: made for made in parse_script(script) if isinstance(made, CreateFunction)}
+    query = parse_query(
+        "SELECT letters(t || 'b', 'b') AS a, total(1, letters(t, 'a')) AS b FROM (SELECT 'abba' AS t) AS s"
+    )
+    translated = translate_query(query, functions=functions)
+    assert con.execute(translated).fetchall() == [(3, 3)]
+    assert output_types(query, functions=functions) == {"a": "int", "b": "numeric"}
+    with pytest.raises(UnsupportedOnEngine, match="total"):
+        translate_query(query, functions={"letters": functions["letters"]})
+    for body in ("SELECT a FROM t", "SELECT 1, 2"):
+        with pytest.raises(UnsupportedOnEngine, match="more than one expression"):
+            parse_script(f"CREATE FUNCTION f() RETURNS int LANGUAGE SQL AS '{body}'")
+    with pytest.raises(UnsupportedOnEngine, match="LANGUAGE SQL"):
+        parse_script("CREATE FUNCTION f() RETURNS int LANGUAGE python AS $$1$$")

@@ -27,6 +27,9 @@ SELECT id, encode(decode(t, 'base64'), 'hex') AS x1, bit_length(t::varchar) AS x
 -- query: escapes and collations
 SELECT id, E'a\tb\n\'' AS x1, t < 'B' COLLATE "C" AS x2, date('2024-02-29') AS x3, format('%s of %s%%', t, i) AS x4 FROM t;
 
+-- query: texts as bytes, hashed; initcap beyond ASCII
+SELECT id, encode(t::bytea, 'hex') AS x1, encode(sha256((t || 'x')::bytea), 'hex') AS x2, encode(('\x' || to_hex(id + 16))::bytea, 'hex') AS x3, initcap(t || ' éß ÀB ßa') AS x4 FROM t;
+
 -- query: roots as operators
 SELECT id, |/ d AS x1, ||/ 27.0 AS x2 FROM t WHERE d > 0;
 
