@@ -30,6 +30,7 @@ _COMMANDS = {
     "freshness": ("featurectl.cli.watching:freshness", "Say which views are older than they may be."),
     "query": ("featurectl.cli.reading:query", "Read features by SQL, read only."),
     "training-set": ("featurectl.cli.training:training_set", "Join labels to features as they were known then."),
+    "export": ("featurectl.cli.training:export", "Write features as Parquet, by view, version and month."),
     "rejected": ("featurectl.cli.reading:rejected", "List the messages that a topic's contract refused, and why."),
     "status": ("featurectl.cli.reading:status", "Show what is live, how many rows, how fresh."),
     "verify": ("featurectl.cli.checking:verify", "Recompute views from the raw events and compare."),

@@ -94,6 +94,7 @@ def _print_report(report: RefreshReport) -> None:
 @click.option("--chunk", "chunk_days", type=click.IntRange(min=1), default=7, show_default=True, metavar="DAYS")
 @click.option("--force", is_flag=True, help="Do again what was done before.")
 @click.option("--gaps", "only_gaps", is_flag=True, help="Only what the view above the topic lacks in the range.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @output_option
 @click.pass_context
 def backfill(
@@ -107,6 +108,7 @@ def backfill(
     chunk_days: int,
     force: bool,
     only_gaps: bool,
+    dry_run: bool,
     output: str,
 ) -> None:
     """Run a producer over a range of history, bring its events in, and count the hours still missing. What is done
@@ -131,9 +133,14 @@ def backfill(
         chunk=timedelta(days=chunk_days),
         force=force,
         only_gaps=only_gaps,
-        progress=_chunk_progress,
+        dry_run=dry_run,
+        progress=_ChunkProgress(),
     )
     end_progress()
+    if dry_run:
+        likely = f"about {result.published:,} events" if result.published else "nobody knows how many events"
+        click.echo(f"{result.chunks} chunks to do, {likely} ({result.skipped} done before). Nothing was done.")
+        return
     click.echo(
         f"{result.published:,} events published, {result.rejected:,} refused, in {result.chunks} chunks"
         f" ({result.skipped} done before); {result.events:,} came in.",
@@ -146,11 +153,20 @@ def backfill(
     print_rows((*result.entity, f"rows in {result.view}", "missing"), [rows], output)
 
 
-def _chunk_progress(title: str, number: int, count: int) -> None:
-    stream = sys.stderr
-    if stream.isatty():
-        done = "█" * (20 * (number - 1) // count)
-        click.echo(f"\r\x1b[2K[{done:<20}] {number}/{count} {title}", err=True, nl=False)
+class _ChunkProgress:
+    """A bar on a terminal, with the time that is left if the chunks to come take as long as those that are done."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def __call__(self, title: str, number: int, count: int) -> None:
+        stream = sys.stderr
+        if not stream.isatty():
+            return
+        bar = "█" * (20 * (number - 1) // count)
+        seconds = (time.monotonic() - self._started) / max(number - 1, 1) * (count - number + 1)
+        left = f", {timedelta(seconds=round(seconds))} left" if number > 1 else ""
+        click.echo(f"\r\x1b[2K[{bar:<20}] {number}/{count} {title}{left}", err=True, nl=False)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`training-set`."""
+"""`training-set`, `export`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featurectl.cli._context import duration_of, end_progress, open_engine_only, progress_lines, settings_of, time_of
+from featurectl.cli._context import (
+    duration_of,
+    end_progress,
+    open_engine_only,
+    output_option,
+    progress_lines,
+    settings_of,
+    time_of,
+)
+from featurectl.cli._render import print_rows
 from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
     from featurectl.services.training.building import TrainingSet
     from featurectl.services.training.request import Request
 
-__all__ = ["training_set"]
+__all__ = ["export", "training_set"]
 
 
 @click.command("training-set")
@@ -134,3 +143,30 @@ def _tell(made: TrainingSet) -> None:
         click.echo(f"  NULL: {', '.join(f'{name} {count:,}' for name, count in missing.items())}")
     if made.unrecorded:
         click.echo(f"not recorded as a consumer: {made.unrecorded}", err=True)
+
+
+@click.command()
+@click.argument("views", nargs=-1, metavar="[VIEW]...")
+@click.option("--out", type=click.Path(file_okay=True, path_type=str), required=True, help="The folder.")
+@output_option
+@click.pass_context
+def export(ctx: click.Context, views: tuple[str, ...], out: str, output: str) -> None:
+    """Bring a folder of Parquet files up to date with live views (none named: all that have an entity and an event
+    time): OUT/VIEW/version=N/month=YYYY-MM/features.parquet. Only months whose rows have changed are written.
+
+    \b
+    Example:
+      featurectl export --out offline
+    """
+    from featurectl.services.exporting import export as run_export
+
+    try:
+        if "://" in out:
+            raise UsageError(
+                f"{out} is no folder of this machine", hint="export to a folder, and copy it to the bucket"
+            )
+        done = run_export(open_engine_only(ctx), settings_of(ctx), Path(out), views, progress_lines(""))
+    finally:
+        end_progress()
+    columns = ("view", "version", "months written", "kept", "removed", "rows")
+    print_rows(columns, [[(e.view, e.version, e.written, e.kept, e.removed, e.rows) for e in done]], output)

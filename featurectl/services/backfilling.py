@@ -101,33 +101,26 @@ def backfill(
     chunk: timedelta = timedelta(days=7),
     force: bool = False,
     only_gaps: bool = False,
+    dry_run: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> BackfillResult:
     """Publish the events of [start, end) chunk by chunk, bring them in, and count what is still missing.
 
     A chunk is remembered once its events are in the log: a second call, or one after an interruption, does only
-    what is left; `force` does all again; `only_gaps` does again what the view above the topic lacks, and nothing
-    else. An event that is published twice changes nothing.
+    what is left; `force` does all again; `only_gaps` what the view above the topic lacks. An event that is published
+    twice changes nothing. `dry_run` does nothing, and says how many chunks and, by those before, events there are.
 
     Raises:
         UsageError: an empty range, an unknown producer, nothing applied yet.
         SourceError, LogError: the chunk in hand failed; those before it stay done.
     """
-    if start >= end:
-        raise UsageError(f"the range is empty: from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+    _require_something_to_do(engine, start, end)
     producer = find_producer(name)
-    if not engine.inspect().sources:
-        raise UsageError("no source table exists yet", hint="run: featurectl apply")
     before = _rows_of_sources(engine)
     scope = f"{','.join(sorted(regions))}#{seed}"
-    done: list[BackfillChunk] = []
-    if not only_gaps and not force:
-        with engine.write("backfill", _WAIT) as writer:
-            done = writer.backfilled(name, source, scope)
-    if only_gaps:
-        todo = _in_gaps(engine, settings, name, start, end, chunk)
-    else:
-        todo = list(remaining(start, end, [(c.start, c.end) for c in done], chunk))
+    todo, done = _todo(engine, settings, (name, source, scope), (start, end), chunk, force, only_gaps)
+    if dry_run:
+        return _rehearsed(engine, (name, source, scope), todo, done, settings.topics.get(name))
 
     def publish(begins: datetime, ends: datetime) -> Produced:
         made = producer(start=begins, end=ends, source=source, regions=regions, settings=settings, seed=seed)
@@ -135,10 +128,10 @@ def backfill(
             writer.record_backfill(BackfillChunk(name, source, scope, begins, ends, made.published, made.rejected))
         return made
 
+    say = progress or _silent
     made = []
     for number, (begins, ends) in enumerate(todo, 1):
-        if progress is not None:
-            progress(f"{name} {begins:%Y-%m-%d}", number, len(todo))
+        say(f"{name} {begins:%Y-%m-%d}", number, len(todo))
         made.append(publish(begins, ends))
     refresh_once(engine, command="backfill")
     events = _rows_of_sources(engine) - before
@@ -149,12 +142,58 @@ def backfill(
         sum(part.published for part in made),
         sum(part.rejected for part in made),
         len(todo),
-        len(done),
+        done,
         events,
         view.view if view else None,
         tuple(view.metadata["entity"]) if view else (),
         coverage,
     )
+
+
+def _silent(*_: object) -> None:
+    return
+
+
+def _require_something_to_do(engine: Engine, start: datetime, end: datetime) -> None:
+    if start >= end:
+        raise UsageError(f"the range is empty: from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+    if not engine.inspect().sources:
+        raise UsageError("no source table exists yet", hint="run: featurectl apply")
+
+
+def _rehearsed(
+    engine: Engine,
+    origin: tuple[str, str, str],
+    todo: Sequence[tuple[datetime, datetime]],
+    done: int,
+    topic: str | None,
+) -> BackfillResult:
+    """What would be done; `published` is an estimate, 0 where nothing like it was done before."""
+    with engine.write("backfill", _WAIT) as writer:
+        before = writer.backfilled(*origin)
+    covered = sum((c.end - c.start for c in before), timedelta(0))
+    left = sum((end - start for start, end in todo), timedelta(0))
+    likely = round(sum(c.published for c in before) * (left / covered)) if covered else 0
+    return BackfillResult(topic, likely, 0, len(todo), done, 0, None, (), ())
+
+
+def _todo(
+    engine: Engine,
+    settings: Settings,
+    origin: tuple[str, str, str],
+    span: tuple[datetime, datetime],
+    chunk: timedelta,
+    force: bool,
+    only_gaps: bool,
+) -> tuple[list[tuple[datetime, datetime]], int]:
+    """The chunks that are left, and how many were done before. `origin`: producer, source and scope."""
+    if only_gaps:
+        return _in_gaps(engine, settings, origin[0], *span, chunk), 0
+    done: list[BackfillChunk] = []
+    if not force:
+        with engine.write("backfill", _WAIT) as writer:
+            done = writer.backfilled(*origin)
+    return list(remaining(*span, [(c.start, c.end) for c in done], chunk)), len(done)
 
 
 def _in_gaps(

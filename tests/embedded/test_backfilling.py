@@ -49,6 +49,17 @@ def test_a_second_call_does_nothing_and_a_longer_range_only_the_rest(workspace: 
     assert longer.coverage[0].rows == 216
 
 
+def test_a_dry_run_estimates_and_does_nothing(workspace: Workspace) -> None:
+    first = solar(workspace, 14, dry_run=True)
+    assert (first.chunks, first.skipped, first.published, first.events) == (2, 0, 0, 0)
+    done = solar(workspace, 7)
+    again = solar(workspace, 28, dry_run=True)
+    assert (again.chunks, again.skipped) == (3, 1)
+    assert again.published == 3 * done.published
+    assert solar(workspace, 7).chunks == 0
+    assert workspace.rows("SELECT count(*) FROM solar_production_raw") == [(done.events,)]
+
+
 def test_force_does_again_and_changes_nothing(workspace: Workspace) -> None:
     first = solar(workspace, 3)
     before = workspace.features()

@@ -13,8 +13,7 @@ import pyarrow
 import pytest
 
 import featurectl
-from featurectl.services.training.grid import Grid
-from featurectl.services.training.labels import Label, Split
+from featurectl import Grid, Label, Split
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,160 @@
+"""`export`: features as Parquet files by view, version and month, which anything reads without us.
+
+OUT/VIEW/version=N/month=YYYY-MM/features.parquet has the view's columns, sorted by entity and time; the month is that
+of the event time in UTC. A second export writes only the months whose rows have changed. Each file is replaced whole,
+by a rename; OUT/_featurectl/VIEW_vN.json names the months and is written last. It lies apart, because not every reader
+of a folder of Parquet passes over other files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from featurectl.engines.embedded.connect import duckdb_errors, quote, text_literal
+from featurectl.errors import EngineError, UsageError, did_you_mean
+from featurectl.services.scratch import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from featurectl.engines.base import Engine, State, Version
+    from featurectl.settings import Settings
+
+__all__ = ["ExportedView", "export"]
+
+_FILE, _CONTENTS = "features.parquet", "_featurectl"
+
+
+@dataclass(frozen=True)
+class ExportedView:
+    """A version in the export: months that were written, that stood as they were, that are gone, and rows in all."""
+
+    view: str
+    version: str
+    written: int
+    kept: int
+    removed: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Month:
+    """One file: its month, how many rows it has, and a digest of them."""
+
+    month: str
+    rows: int
+    digest: str
+
+
+def export(
+    engine: Engine,
+    settings: Settings,
+    out: Path,
+    views: Sequence[str] = (),
+    progress: Callable[[str], None] | None = None,
+) -> list[ExportedView]:
+    """Bring a folder up to date with live views (none named: all that have an entity and an event time).
+
+    Raises:
+        UsageError: nothing is applied, an unknown view, one without entity and event time, or no folder.
+        EngineError: the engine cannot be read, or the folder not written.
+    """
+    found = []
+    with scratch(settings, "export") as (folder, con), engine.moment(folder) as moment:
+        for version in _wanted(moment.state, views):
+            if progress is not None:
+                progress(f"exporting {version.name}")
+            with duckdb_errors(f"exporting {version.name}"):
+                con.execute(f"CREATE OR REPLACE VIEW exported AS SELECT * FROM {moment.scan(version.name)}")
+                found.append(_export(con, version, out))
+    return found
+
+
+def _wanted(state: State, views: Sequence[str]) -> list[Version]:
+    if not state.live:
+        raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
+    live = {v.view: v for v in state.versions if state.live.get(v.view) == v.number}
+    for name in views:
+        if name not in live:
+            raise UsageError(f"no view {name!r} is live", hint=did_you_mean(name, live, f"live: {', '.join(live)}"))
+        if not _is_dated(live[name]):
+            raise UsageError(
+                f"{name} has no entity and event time to be exported by", hint=f"say them in {live[name].file}"
+            )
+    return [v for name, v in live.items() if name in views or (not views and _is_dated(v))]
+
+
+def _is_dated(version: Version) -> bool:
+    return bool(version.metadata.get("entity") and version.metadata.get("event_time"))
+
+
+def _export(con: duckdb.DuckDBPyConnection, version: Version, out: Path) -> ExportedView:
+    folder = out / version.view / f"version={version.number}"
+    content = out / _CONTENTS / f"{version.name}.json"
+    at = quote(version.metadata["event_time"])
+    month = f"strftime(({at}::TIMESTAMPTZ) AT TIME ZONE 'UTC', '%Y-%m')"
+    rows = con.execute(
+        f"SELECT {month} AS month, count(*), printf('%016x%016x', bit_xor(hash(e)),"
+        f" (sum(hash(e)) % {1 << 64})::UBIGINT) FROM exported AS e WHERE isfinite({at}) GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    now = {month: _Month(month, count, digest) for month, count, digest in rows}
+    was = _read(content, version)
+    written = [m for name, m in now.items() if was.get(name) != m or not (folder / f"month={name}" / _FILE).is_file()]
+    try:
+        for each in written:
+            _write(con, version, f"{month} = {text_literal(each.month)} AND isfinite({at})", folder, each.month)
+        _write_content(content, version, now)
+        gone = [p for p in folder.glob("month=*") if p.name.removeprefix("month=") not in now]
+        for path in gone:
+            shutil.rmtree(path)
+    except OSError as error:
+        raise EngineError(f"cannot write {folder}: {error.strerror}", hint="is the folder yours?") from error
+    total = sum(each.rows for each in now.values())
+    return ExportedView(version.view, version.name, len(written), len(now) - len(written), len(gone), total)
+
+
+def _write(con: duckdb.DuckDBPyConnection, version: Version, condition: str, folder: Path, month: str) -> None:
+    path = folder / f"month={month}" / _FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{_FILE}.{os.getpid()}")
+    order = ", ".join(map(quote, (*version.metadata["entity"], version.metadata["event_time"])))
+    try:
+        con.execute(
+            f"COPY (SELECT * FROM exported WHERE {condition} ORDER BY {order}) TO {text_literal(str(unfinished))}"
+            " (FORMAT parquet, COMPRESSION zstd)"
+        )
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _read(path: Path, version: Version) -> dict[str, _Month]:
+    """The months that the last export left, if it was of the same meaning and hashed in the same way."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if (content["fingerprint"], content["hashed_by"]) != (version.fingerprint, duckdb.__version__):
+            return {}
+        return {m["month"]: _Month(**m) for m in content["months"]}
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or somebody else's: then all is written
+        return {}
+
+
+def _write_content(path: Path, version: Version, months: Mapping[str, _Month]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    content = {
+        "view": version.view,
+        "version": version.number,
+        "fingerprint": version.fingerprint,
+        "hashed_by": duckdb.__version__,
+        "months": [asdict(month) for month in months.values()],
+    }
+    unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
