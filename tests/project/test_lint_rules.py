@@ -91,6 +91,8 @@ def test_the_example_breaks_its_rule_alone_and_the_mend_breaks_none(rule: Rule) 
         ("SELECT o.k FROM orders AS o LEFT JOIN places AS p ON lower(p.k) = lower(o.k)", []),
         ("SELECT o.k FROM orders AS o CROSS JOIN LATERAL (SELECT x FROM payments AS p WHERE p.k = o.k) AS l", []),
         ("SELECT o.k FROM orders AS o JOIN places AS p ON p.k = o.k", []),  # a table ends by itself
+        ("SELECT o.k, m[1] AS m FROM orders AS o, regexp_matches(o.k, 'x+') AS r (m)", []),  # of each row its own
+        ("SELECT o.k FROM orders AS o, generate_series(1, 2) AS g (n)", ["RW104"]),
         ("SELECT o.k FROM orders AS o ASOF JOIN payments AS p ON p.k = o.k AND p.t <= o.t", []),
         ("SELECT o.k FROM orders AS o JOIN payments AS p USING (k, t)", []),
         ("SELECT o.k FROM orders AS o JOIN payments AS p USING (k)", ["RW205"]),
