@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import duckdb
@@ -11,6 +11,7 @@ import duckdb
 from featurectl.dialect import (
     MACROS,
     AlterTable,
+    CreateFunction,
     CreateIndex,
     CreateSink,
     CreateSource,
@@ -100,6 +101,7 @@ class Featurectl:
     tables: dict[str, CreateTable] = field(default_factory=dict)
     reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, CreateFunction] = field(default_factory=dict)
     zone: str = "UTC"
     outside: str = ""
     strict: bool = True
@@ -108,6 +110,7 @@ class Featurectl:
         self.con.execute(_SHOWN)
         for macro in MACROS:
             self.con.execute(macro)
+        self.con.execute("CREATE OR REPLACE MACRO rw_shown(i) AS rw_interval_text(i)")
 
     def run(self, sql: str) -> None:
         if _TRANSACTION.match(sql) or _PATH.match(sql):
@@ -145,6 +148,8 @@ class Featurectl:
             self._known(statement.name, statement.columns, ())
         elif isinstance(statement, CreateView):
             self._view(statement)
+        elif isinstance(statement, CreateFunction):
+            self.functions[statement.name] = statement
         elif isinstance(statement, DropTable):
             self._drop(statement)
         elif isinstance(statement, Dml):
@@ -153,6 +158,10 @@ class Featurectl:
         elif isinstance(statement, AlterTable):
             self.con.execute(statement.duckdb_sql)
             self.schema[statement.name].update(statement.added)
+            for name in statement.dropped:
+                self.schema[statement.name].pop(name, None)
+            table = self.tables[statement.name]
+            self.tables[statement.name] = replace(table, columns=dict(self.schema[statement.name]))
         elif isinstance(statement, CreateSink) and statement.into:
             raise UnsupportedOnEngine("CREATE SINK … INTO")
         elif isinstance(statement, CreateSource | CreateSourceTable):
@@ -181,14 +190,17 @@ class Featurectl:
             raise UnsupportedOnEngine("EMIT ON WINDOW CLOSE")
         query = statement.query
         self._check(query.references)
-        translated = translate_query(query, schema=self.schema, keys=self._keys())
-        types = output_types(query, schema=self.schema)
+        translated = translate_query(query, schema=self.schema, keys=self._keys(), functions=self.functions)
+        types = output_types(query, schema=self.schema, functions=self.functions)
         quoted = '"."'.join(statement.name.split("."))
         names = f" ({', '.join(statement.columns)})" if statement.columns else ""
         exists = "IF NOT EXISTS " if statement.if_not_exists else ""
         self._sql(f'CREATE VIEW {exists}"{quoted}"{names} AS {translated}', statement.name)
         described = self.con.execute(f'DESCRIBE "{quoted}"').fetchall()
         known = list(types.values()) if types and len(types) == len(described) else [None] * len(described)
+        if query.columns is None and not names:  # what `*` stands for is settled when the view is made
+            listed = ", ".join('"' + str(row[0]) + '"' for row in described)
+            self.con.execute(f'CREATE OR REPLACE VIEW "{quoted}" AS SELECT {listed} FROM ({translated})')
         columns = {str(row[0]): of or str(row[1]) for row, of in zip(described, known, strict=True)}
         self._known(statement.name, columns, query.references)
 
@@ -221,9 +233,10 @@ class Featurectl:
             raise UnsupportedOnEngine(self.outside)
         query: Query = parse_query(sql)
         self._check(query.references)
-        translated = translate_query(query, in_view=not self.strict, schema=self.schema, keys=self._keys())
-        types = output_types(query, schema=self.schema)
-        if self.zone != "UTC" and re.search(r"time|date", f"{sql} {types}", re.I):
+        known: dict[str, Any] = {"schema": self.schema, "functions": self.functions, "in_view": not self.strict}
+        translated = translate_query(query, keys=self._keys(), **known)
+        types = output_types(query, **known)
+        if self.zone != "UTC" and re.search(r"time|date|to_char", f"{sql} {types}", re.I):
             raise UnsupportedOnEngine(f"the session time zone {self.zone}")
         return _fetch(self.con, translated, list(types.values()) if types else None)
 

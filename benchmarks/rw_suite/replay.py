@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["VERDICTS", "Judged", "replay"]
 
 VERDICTS = ("same", "named error", "different", "crash")
-# Our own errors while DuckDB computes: a cast or a function that fails outside a view
-_NAMED = re.compile(r"^Invalid Input Error: ([\w() .:'+-]+ failed|division by zero)$")
+# Errors while DuckDB computes: a cast or a function that fails outside a view, and a sum of more than 28 digits
+_NAMED = re.compile(
+    r"^Invalid Input Error: ([\w() .:'+-]+ failed|division by zero)$|^Out of Range Error: Overflow in HUGEINT addition"
+)
 _QUERY = re.compile(r"\s*(--[^\n]*\n\s*|/\*.*?\*/\s*)*(\(\s*)*(SELECT|WITH|VALUES)\b", re.I | re.S)
 _ORDER = re.compile(r"\border\s+by\s+([^()]*?)(\blimit\b|\boffset\b|\bfetch\b|$)", re.I | re.S)
 

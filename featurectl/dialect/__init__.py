@@ -20,6 +20,7 @@ from featurectl.dialect._query import (
 )
 from featurectl.dialect._statements import (
     AlterTable,
+    CreateFunction,
     CreateIndex,
     CreateSink,
     CreateSource,
@@ -36,6 +37,7 @@ from featurectl.dialect._statements import (
 __all__ = [
     "MACROS",
     "AlterTable",
+    "CreateFunction",
     "CreateIndex",
     "CreateSink",
     "CreateSource",

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from featurectl.dialect._building import json_template
 from featurectl.dialect._functions import Signature, result_type, select_signature
+from featurectl.dialect._ordered_sets import ordered_set
 from featurectl.dialect._output import call, sql
 from featurectl.dialect._types import FLOATS, rw_type
 
@@ -43,8 +44,12 @@ AGGREGATES: dict[str, list[Signature]] = {
     "string_agg": [S("text text", "varchar", "{0}")],
     "array_agg": [S("any", "[]", "{0}")],
     "jsonb_agg": [S("any", "jsonb", "coalesce(to_json({0}), CAST('[]' AS JSON))")],
+    "jsonb_object_agg": [S("text any", "jsonb", "{0}")],
     **{name: [S("any", "=0", "{0}")] for name in _FIRSTS},
+    **{name: [S("any any", "=0", "{0}")] for name in ("arg_min", "arg_max")},
+    "approx_count_distinct": [S("any", "bigint", "{0}")],
 }
+_MEMBERS = "coalesce(list_transform([{0}], lambda rw_ms: rw_object(rw_ms))[1], CAST('{{}}' AS JSON))"
 _NUMERIC_BOUND = "79228162514264337593543950335"
 _ORDERED = ("string_agg", "array_agg", "jsonb_agg", *_FIRSTS)
 # Aggregates of `x::numeric`, x a double, that need no decimal: DuckDB's function, and the type that RisingWave returns.
@@ -52,12 +57,16 @@ _OF_DOUBLES: dict[str, tuple[str, Type]] = {"avg": ("favg", "numeric"), "count":
 _RANKS = ("row_number", "rank", "dense_rank")
 _OFFSETS = ("lag", "lead")
 _ENDS = ("first_value", "last_value")
+_WHOLE_PARTITION = ("arg_min", "arg_max")
+_NO_WINDOW = ("jsonb_object_agg", "approx_count_distinct")
 _UNORDERABLE = ("boolean", "jsonb")
 
 
 def is_aggregate(node: exp.Expression) -> bool:
-    """Whether a call is an aggregate by its name."""
-    return isinstance(node, exp.Anonymous) and str(node.this).lower() in AGGREGATES
+    """Whether a call is an aggregate by its name or its clause."""
+    return isinstance(node, exp.WithinGroup) or (
+        isinstance(node, exp.Anonymous) and str(node.this).lower() in AGGREGATES
+    )
 
 
 def aggregate(ctx: Context, node: exp.Expression) -> Typed:
@@ -74,6 +83,9 @@ def _mark(node: exp.Expression) -> exp.Expression:
 
 def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, str]:
     """The bare call, its type, and what goes around it once FILTER and OVER are there."""
+    if isinstance(node, exp.WithinGroup):
+        result, of, around = ordered_set(ctx, node)
+        return _mark(result), of, around
     name = str(node.this).lower()
     if name == "count" and isinstance(node.expressions[0] if node.expressions else None, exp.Star):
         return sql("count(*)"), "bigint", "{0}"
@@ -86,8 +98,10 @@ def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, st
     typed = [ctx(argument) for argument in arguments]
     types = [of for _, of in typed]
     signature = select_signature(ctx, node, AGGREGATES, name, types)
-    if name in ("min", "max") and types[0] in _UNORDERABLE:
-        raise ctx.unsupported(node, f"{name}({types[0]})")
+    if name in ("min", "max", "arg_min", "arg_max") and types[-1] in _UNORDERABLE:
+        raise ctx.unsupported(node, f"{name}({', '.join(map(str, types))})")
+    if name in ("arg_min", "arg_max", "approx_count_distinct") and (distinct or order is not None):
+        raise ctx.unsupported(node, f"{name} with DISTINCT or ORDER BY")
     if name in _ORDERED and order is None:
         raise ctx.unsupported(node, f"{name} without ORDER BY", "its order is not defined")
     if name == "string_agg" and not isinstance(arguments[1], exp.Literal):
@@ -97,6 +111,11 @@ def _parts(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, st
     ordered = _order_text(ctx, order, parts) if order is not None else ""
     if name == "jsonb_agg":
         parts[0] = sql(f"coalesce({json_template(ctx, node, types[0])}, CAST('null' AS JSON))", parts[0])
+    if name == "jsonb_object_agg":
+        value = sql(f"coalesce({json_template(ctx, node, types[1])}, CAST('null' AS JSON))", parts[1])
+        return _mark(sql("list({{'k': {0}, 'v': {1}}} ORDER BY {0})", parts[0], value)), "jsonb", _MEMBERS
+    if name == "approx_count_distinct":  # within its error, whatever that is
+        return _mark(sql("count(DISTINCT {0})", parts[0])), "bigint", "{0}"
     function = {**_FIRSTS, "jsonb_agg": "list"}.get(name, name)
     result = sql(f"{function}({'DISTINCT ' if distinct else ''}{inside}{ordered})", *parts)
     return _mark(result), _result(signature, types), signature.template
@@ -170,12 +189,18 @@ def _window(ctx: Context, node: exp.Expression) -> Typed:
     order = node.args.get("order")
     for term in order.expressions if order is not None else []:
         term.set("this", ctx.sql(term.this))
+    if name in _WHOLE_PARTITION and (order is not None or node.args.get("spec") is not None):
+        raise ctx.unsupported(node, f"{name} over a frame", "RisingWave looks at the whole partition")
     node.set("spec", _frame(ctx, node, name))
     return (sql(around, node) if around != "{0}" else node), of
 
 
 def _window_call(ctx: Context, node: exp.Expression) -> tuple[exp.Expression, Type, str]:
     if is_aggregate(node) and str(node.this).lower() not in _ENDS:
+        if isinstance(node, exp.WithinGroup) or str(node.this).lower() in _NO_WINDOW:
+            raise ctx.unsupported(
+                node, f"{node.this.this if isinstance(node, exp.WithinGroup) else node.this} over a window"
+            )
         if any(isinstance(part, exp.Distinct | exp.Order) for part in node.expressions):
             raise ctx.unsupported(node, "DISTINCT or ORDER BY inside an aggregate over a window")
         return _parts(ctx, node)
@@ -238,6 +263,7 @@ def _frame(ctx: Context, node: exp.Expression, name: str) -> exp.Expression | No
 
 
 WINDOWS: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
+    exp.WithinGroup: (aggregate, frozenset({"this", "expression"})),
     exp.Filter: (_filter, frozenset({"this", "expression"})),
     exp.Window: (_window, frozenset({"this", "partition_by", "order", "spec", "over"})),
 }

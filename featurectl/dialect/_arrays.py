@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._context import Scope
 from featurectl.dialect._output import sql
 from featurectl.dialect._types import NUMBERS, duckdb_type, unify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
@@ -21,7 +22,7 @@ _ORDERED = (*NUMBERS, "varchar", "date", "time", "timestamp", "timestamptz")
 
 
 def _depth(of: Type) -> int:
-    return of.count("[]") if of else 0
+    return (len(of) - len(of.rstrip("[]"))) // 2 if of else 0
 
 
 def _base(of: Type) -> Type:
@@ -182,12 +183,89 @@ def _to_string(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def _from_string(ctx: Context, node: exp.Expression) -> Typed:
-    (text, _), (separator, _) = _arguments(ctx, node, 2)
+    (text, _), (separator, _), *null = _arguments(ctx, node, 2, 3)
     split = (
         "CASE WHEN {0} = '' THEN CAST([] AS VARCHAR[]) WHEN {1} IS NULL THEN string_split({0}, '') "
         "WHEN {1} = '' THEN [{0}] ELSE string_split({0}, {1}) END"
     )
-    return sql(f"CASE WHEN {{0}} IS NOT NULL THEN {split} END", text, separator), "varchar[]"
+    result = sql(f"CASE WHEN {{0}} IS NOT NULL THEN {split} END", text, separator)
+    if null:
+        result = sql("list_transform({0}, lambda rw_x: nullif(rw_x, {1}))", result, null[0][0])
+    return result, "varchar[]"
+
+
+def _dimensions(ctx: Context, node: exp.Expression) -> Typed:
+    ((_, of),) = _arguments(ctx, node, 1)
+    if not _depth(of):
+        raise ctx.unsupported(node, f"{node.this}({of})")
+    return sql(str(_depth(of))), "int"
+
+
+def _trimmed(ctx: Context, node: exp.Expression) -> Typed:
+    """trim_array(array, n): without its last n."""
+    (array, of), (count, _) = _arguments(ctx, node, 2)
+    if not _depth(of):
+        raise ctx.unsupported(node, f"trim_array({of}, …)")
+    cut = "list_slice({0}, 1, len({0}) - {1})"
+    empty = f"CAST([] AS {duckdb_type(str(of))})"
+    kept = f"CASE WHEN {{1}} = len({{0}}) THEN {empty} WHEN {{1}} BETWEEN 0 AND len({{0}}) THEN {cut} END"
+    return ctx.or_fail(array, sql(kept, array, count), "trim_array"), of
+
+
+def _flattened(ctx: Context, node: exp.Expression) -> Typed:
+    ((array, of),) = _arguments(ctx, node, 1)
+    if _depth(of) < 2:
+        raise ctx.unsupported(node, f"array_flatten({of})")
+    return sql("flatten({0})", array), str(of).removesuffix("[]")
+
+
+_DISTINCT = "list_filter({0}, lambda rw_x, rw_i: rw_first_place({0}, rw_x) = rw_i)"
+
+
+def _transformed(ctx: Context, node: exp.Expression) -> Typed:
+    """array_transform(array, |x| x + 1)."""
+    if len(node.expressions) != 2 or not isinstance(node.expressions[1], exp.Lambda):
+        raise ctx.unsupported(node, "array_transform without |x| …")
+    array, of = ctx(node.expressions[0])
+    function = node.expressions[1]
+    if not _depth(of) or len(function.expressions) != 1 or function.find(exp.Query):
+        raise ctx.unsupported(node, f"array_transform({of}, …)", "cast the array")
+    name = function.expressions[0].name
+    known = {name, *(each.name for around in _lambdas_around(node) for each in around.expressions)}
+    known |= {each.name for inner in function.this.find_all(exp.Lambda) for each in inner.expressions}
+    known |= {column.name for column in function.this.find_all(exp.Column) if column.name.startswith("rw_each_")}
+    others = [column for column in function.this.find_all(exp.Column) if column.name not in known]
+    if others:
+        raise ctx.wrong(node, f"{others[0].sql()} within |{name}|", "RisingWave knows the names between | | there only")
+    bound = f"rw_each_{len(list(_lambdas_around(node)))}_{name}"
+    body = function.this.transform(
+        lambda part: exp.column(bound) if isinstance(part, exp.Column) and part.sql() == name else part
+    )
+    if any(name in [each.name for each in inner.expressions] for inner in function.this.find_all(exp.Lambda)):
+        raise ctx.unsupported(node, f"|{name}| within |{name}|")
+    inside = ctx.within(Scope({"": {bound: str(of).removesuffix("[]")}}, ctx.scope))
+    value, kind = inside(body)
+    if kind is None:
+        raise ctx.unsupported(node, "array_transform to a type that is not known", "cast it")
+    kind = "varchar" if kind == "unknown" else kind
+    return sql(f"list_transform({{0}}, lambda {bound}: {{1}})", array, value), f"{kind}[]"
+
+
+def _lambdas_around(node: exp.Expression) -> Iterator[exp.Expression]:
+    at = node.parent
+    while at is not None:
+        if isinstance(at, exp.Lambda):
+            yield at
+        at = at.parent
+
+
+def _bound(ctx: Context, node: exp.Expression) -> Typed:
+    """array_lower and array_upper in the first dimension."""
+    (array, of), _ = _arguments(ctx, node, 2)
+    if not _depth(of) or node.expressions[1].name != "1":
+        raise ctx.unsupported(node, f"{node.this}({of}) in this dimension")
+    lower = str(node.this).lower() == "array_lower"
+    return sql("1" if lower else "CAST(len({0}) AS INTEGER)", array), "int"  # 1, of a NULL too
 
 
 def _contained(ctx: Context, node: exp.Expression) -> Typed:
@@ -225,6 +303,13 @@ ARRAYS: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "cardinality": _length,
     "array_contains": _contained,
     "array_contained": _contained,
+    "array_ndims": _dimensions,
+    "array_lower": _bound,
+    "array_upper": _bound,
+    "array_transform": _transformed,
+    "array_distinct": _of_one(_DISTINCT),
+    "array_flatten": _flattened,
+    "trim_array": _trimmed,
     "array_sum": _sum,
     "array_max": _of_one("list_max({0})", "=", ordered=True),
     "array_min": _of_one("list_min({0})", "=", ordered=True),

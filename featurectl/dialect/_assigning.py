@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from featurectl.dialect._casts import cast_to
 from featurectl.dialect._output import sql
-from featurectl.dialect._types import INTEGERS, NUMBERS
+from featurectl.dialect._types import INTEGERS, NUMBERS, data_type
 from featurectl.errors import UnsupportedOnEngine
 
 if TYPE_CHECKING:
@@ -30,15 +29,10 @@ def assigned(ctx: Context, node: exp.Expression, to: Type, of: Type = None) -> e
     if of is None:
         if literal is node and _fits_as_it_is(literal, to):
             return node
-        found = exp.Cast(this=node.copy(), to=_type(to))
+        found = exp.Cast(this=node.copy(), to=data_type(to))
         node.replace(found)
         return found
     return sql("{0}", cast_to(ctx, node, of, to)) if of != to else node
-
-
-@lru_cache(maxsize=256)
-def _type(to: str) -> exp.DataType:
-    return exp.DataType.build({"double": "double precision", "jsonb": "JSONB"}.get(to, to), dialect="risingwave")
 
 
 def _fits_as_it_is(literal: exp.Expression, to: str) -> bool:

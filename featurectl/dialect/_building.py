@@ -21,6 +21,10 @@ _SCALARS = {
     **dict.fromkeys((*INTEGERS, "varchar", "boolean", "unknown"), "to_json({0})"),
     "numeric": "to_json(CAST({0} AS DOUBLE))",
     "double": "rw_json_of_double({0})",
+    "real": "rw_json_of_double(CAST({0} AS DOUBLE))",
+    "bytea": "to_json('\\x' || lower(hex({0})))",
+    "time": "to_json(rw_time_text({0}))",
+    "interval": "to_json(rw_interval_text({0}))",
     "date": "to_json(CAST({0} AS VARCHAR))",
     "timestamp": "to_json(replace(rw_timestamp_text({0}), ' ', 'T'))",
     "timestamptz": "to_json(replace(rw_timestamptz_text({0}), ' ', 'T'))",
@@ -30,9 +34,10 @@ _SCALARS = {
 
 def json_template(ctx: Context, node: exp.Expression, of: Type) -> str:
     """What makes a JSON value of `{0}`; NULL stays NULL."""
-    if of is not None and of.endswith("[]") and not of.endswith("[][]"):
-        inner = json_template(ctx, node, of.removesuffix("[]")).replace("{0}", "rw_x")
-        return f"to_json(list_transform({{0}}, lambda rw_x: {inner}))"
+    if of is not None and of.endswith("[]"):
+        name = f"rw_x{of.count('[]')}"
+        inner = json_template(ctx, node, of.removesuffix("[]")).replace("{0}", name)
+        return f"to_json(list_transform({{0}}, lambda {name}: {inner}))"
     if of is not None and of.startswith("struct<"):
         return _of_struct(ctx, node, of)
     template = _SCALARS.get(str(of))

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from featurectl.dialect._intervals import interval
 from featurectl.dialect._output import quoted, sql
 from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, Type, duckdb_type, fields_of, rw_type
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
 
-__all__ = ["bytes_of", "cast", "cast_to", "interval", "interval_parts", "spelled", "type_of"]
+__all__ = ["bytes_of", "cast", "cast_to", "type_of"]
 
 _PLAIN = "TRY_CAST({0} AS {to})"
 _DIGITS = "TRY_CAST(rw_digits({0}) AS {to})"
@@ -37,6 +38,7 @@ _FROM_TEXT = {
     "timestamptz": "rw_timestamptz({0})",
     "time": "rw_time({0})",
     "jsonb": "rw_jsonb({0})",
+    "bytea": "rw_bytes({0})",
 }
 CASTABLE = ("boolean", *INTEGERS, *FLOATS, "numeric", "varchar")
 _TO_TEXT = {
@@ -44,6 +46,8 @@ _TO_TEXT = {
     "double": "rw_double_text({0})",
     "timestamp": "rw_timestamp_text({0})",
     "timestamptz": "rw_timestamptz_text({0})",
+    "time": "rw_time_text({0})",
+    "interval": "rw_interval_text({0})",
 }
 
 CASTS: dict[tuple[str, str], str] = {
@@ -59,6 +63,9 @@ CASTS: dict[tuple[str, str], str] = {
     ("jsonb", "boolean"): "rw_jsonb_boolean({0})",
     ("int", "boolean"): "({0} <> 0)",
     ("boolean", "int"): _PLAIN,
+    ("time", "interval"): "to_microseconds(epoch_us({0}))",
+    ("interval", "time"): "CAST(TIMESTAMP '1970-01-01' + to_microseconds(CAST(rw_clock_us({0}) AS BIGINT)) AS TIME)",
+    ("bytea", "varchar"): "('\\x' || lower(hex({0})))",
     ("date", "timestamp"): _PLAIN,
     ("date", "timestamptz"): "rw_instant(TRY_CAST({0} AS TIMESTAMP))",
     ("timestamp", "date"): _PLAIN,
@@ -163,6 +170,9 @@ def _struct_template(ctx: Context, node: exp.Expression, of: str, to: str) -> st
     cells = []
     for place, (before, (name, after)) in enumerate(zip(old.values(), new.items(), strict=True), 1):
         value = f"struct_extract_at({{0}}, {place})"
+        if before == "unknown":  # a NULL in a row
+            cells.append(f'"{name}" := CAST(NULL AS {duckdb_type(after)})')
+            continue
         inner = value if before == after else _template(ctx, node, before, after).replace("{0}", value)
         cells.append(f'"{name}" := {inner.replace("{to}", duckdb_type(after))}')
     return f"CASE WHEN {{0}} IS NOT NULL THEN struct_pack({', '.join(cells)}) END"
@@ -205,71 +215,13 @@ def _bytes(ctx: Context, node: exp.Expression) -> exp.Expression:
     return sql(f"unhex({quoted(text[2:])})")
 
 
-_UNITS = {
-    "year": ("month", 12),
-    "month": ("month", 1),
-    "mon": ("month", 1),
-    "week": ("day", 7),
-    "day": ("day", 1),
-    "hour": ("microsecond", 3_600_000_000),
-    "minute": ("microsecond", 60_000_000),
-    "min": ("microsecond", 60_000_000),
-    "second": ("microsecond", 1_000_000),
-    "sec": ("microsecond", 1_000_000),
-    "millisecond": ("microsecond", 1000),
-    "microsecond": ("microsecond", 1),
-}
-_PIECE = re.compile(r"\s*([+-]?\d+)\s*([a-z]+)", re.I)
 _NO_NUMBER = re.compile(r"\s*([+-]?inf(inity)?|nan)\s*", re.I)
 _NANOSECONDS = re.compile(r"\.\d{6}\d*[1-9]")
-_CLOCK = re.compile(r"\s*(-?)(\d+):(\d\d)(?::(\d\d))?\s*$")
-
-
-def interval_parts(ctx: Context, node: exp.Expression) -> dict[str, int]:
-    """An interval literal as months, days and microseconds."""
-    unit = node.args.get("unit")
-    text = node.this.name if isinstance(node.this, exp.Literal) else ""
-    text = f"{text} {unit.name}" if unit is not None else text
-    text = f"{text} seconds" if re.fullmatch(r"\s*[+-]?\d+\s*", text) else text
-    parts = {"month": 0, "day": 0, "microsecond": 0}
-    while text.strip():
-        clock, piece = _CLOCK.match(text), _PIECE.match(text)
-        if clock:
-            seconds = int(clock[2]) * 3600 + int(clock[3]) * 60 + int(clock[4] or 0)
-            parts["microsecond"] += (-seconds if clock[1] else seconds) * 1_000_000
-            break
-        name = piece[2].lower() if piece else ""
-        kind, size = _UNITS.get(name, _UNITS.get(name.removesuffix("s"), ("", 0)))
-        if piece is None or not kind:
-            raise ctx.unsupported(node, f"the interval {text.strip()!r}", "write INTERVAL '1 hour'")
-        parts[kind] += int(piece[1]) * size
-        text = text[piece.end() :]
-    return parts
-
-
-def interval(ctx: Context, node: exp.Expression) -> Typed:
-    """INTERVAL '1 day 02:00:00', INTERVAL '1' HOUR."""
-    return sql(spelled(**interval_parts(ctx, node))), "interval"
-
-
-def spelled(month: int = 0, day: int = 0, microsecond: int = 0) -> str:
-    """An interval literal."""
-    counts = (("month", month), ("day", day), ("microsecond", microsecond))
-    texts = [_counted(kind, count) for kind, count in counts if count] or ["0 seconds"]
-    return f"INTERVAL '{' '.join(texts)}'"
-
-
-def _counted(kind: str, count: int) -> str:
-    if kind == "microsecond":
-        for unit in ("hour", "minute", "second"):
-            size = _UNITS[unit][1]
-            if count % size == 0:
-                kind, count = unit, count // size
-                break
-    return f"{count} {kind}{'' if abs(count) == 1 else 's'}"
 
 
 def cast_to(ctx: Context, value: exp.Expression, of: Type, to: str) -> exp.Expression:
     """A translated value of one type as another, as an INSERT casts it."""
+    if of == to or (of == "unknown" and to == "varchar"):
+        return value
     result = sql(_template(ctx, value, of, to).replace("{to}", duckdb_type(to)), value)
     return ctx.or_fail(value, result, f"cast to {to}")

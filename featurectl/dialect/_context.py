@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from featurectl.dialect._grammar import line_of
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
+    from featurectl.dialect._statements import CreateFunction
     from featurectl.dialect._types import Type
 
     Columns: TypeAlias = dict[str, Type]
@@ -27,10 +28,14 @@ __all__ = ["Context", "Scope"]
 
 @dataclass(frozen=True)
 class Scope:
-    """The relations that a SELECT reads; None where their columns are not known."""
+    """The relations that a SELECT reads; None where their columns are not known.
+
+    `qualified` are those that are read with their schema and under their own name.
+    """
 
     sources: Mapping[str, Columns | None] = field(default_factory=dict)
     outer: Scope | None = None
+    qualified: frozenset[str] = frozenset()
 
     def type_of(self, relation: str, column: str) -> Type:
         """The type of a column, None if it is not known."""
@@ -69,6 +74,7 @@ class Context:
     ctes: Mapping[str, Columns | None] = field(default_factory=dict)
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     has_arrows: bool = True
+    functions: Mapping[str, CreateFunction] = field(default_factory=dict)
 
     def __call__(self, node: exp.Expression) -> Typed:
         """Translates an expression."""
@@ -97,11 +103,18 @@ class Context:
 
     def within(self, scope: Scope) -> Context:
         """The context of an inner scope."""
-        return replace(self, scope=scope)
+        return self._with("scope", scope)
 
     def with_cte(self, name: str, columns: Columns | None) -> Context:
         """The context in which a CTE is known."""
-        return replace(self, ctes={**self.ctes, name: columns})
+        return self._with("ctes", {**self.ctes, name: columns})
+
+    def _with(self, field_name: str, value: object) -> Context:
+        """A copy with another field: a third of the time of `dataclasses.replace`."""
+        other = object.__new__(Context)
+        other.__dict__.update(self.__dict__)
+        other.__dict__[field_name] = value
+        return other
 
     def guarded(self, node: exp.Expression) -> exp.Expression:
         """In a view an expression that fails is NULL, and the ones around it go on."""

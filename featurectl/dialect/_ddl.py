@@ -27,7 +27,7 @@ from featurectl.dialect._statements import (
     Statement,
 )
 from featurectl.dialect._tables import create_relation
-from featurectl.dialect._types import duckdb_type
+from featurectl.dialect._types import data_type, duckdb_type
 from featurectl.errors import UnsupportedOnEngine
 
 if TYPE_CHECKING:
@@ -72,12 +72,18 @@ def statement_of(
     if is_source_table(text):
         return parse_source_table(piece, file)
     if text[:6].upper() == "CREATE":
-        return _create(piece, file)
+        return _create(piece, file, _known(tables, schema))
     return _parsed(piece, file, tables, schema)
 
 
-def _create(piece: Piece, file: str | None) -> Statement:
-    made = create_relation(Cursor(piece, file), lambda line: Context(RULES, query, {}, False, file, line))
+def _known(tables: Tables, schema: Mapping[str, dict[str, str]]) -> dict[str, Columns]:
+    """The columns of all relations that are there."""
+    known: dict[str, Columns] = {name: dict(table.columns) for name, table in tables.items()}
+    return known | {name: dict(columns) for name, columns in schema.items()}
+
+
+def _create(piece: Piece, file: str | None, known: Mapping[str, Columns]) -> Statement:
+    made = create_relation(Cursor(piece, file), lambda line: Context(RULES, query, known, False, file, line))
     if not isinstance(made, CreateTable):
         raise UnsupportedOnEngine("a table with a connector in a migration", file=file, line=piece.line)
     if made.watermarks:
@@ -91,9 +97,7 @@ def _create(piece: Piece, file: str | None) -> Statement:
 def _parsed(piece: Piece, file: str | None, tables: Tables, schema: Mapping[str, dict[str, str]]) -> Statement:
     tree = parse_one(piece.text, file=file, first_line=piece.line)
     fold_identifiers(tree)
-    known: dict[str, Columns] = {name: dict(table.columns) for name, table in tables.items()}
-    known |= {name: dict(columns) for name, columns in schema.items()}
-    ctx = Context(RULES, query, known, in_view=False, file=file, first_line=piece.line)
+    ctx = Context(RULES, query, _known(tables, schema), in_view=False, file=file, first_line=piece.line)
     rule = _RULES.get(type(tree))
     if rule is None:
         raise ctx.unsupported(tree, f"{' '.join(piece.text.split()[:3])} … in a migration")
@@ -144,11 +148,20 @@ def _insert(ctx: Context, tree: exp.Expression, piece: Piece, tables: Tables) ->
     known = tables.get(table)
     if known is not None and not names:
         names = [name for name in known.columns if name not in known.generated]
+        names = names[: _width(ctx, rows) or len(names)]
     types = [ctx.schema.get(table, {}).get(name) for name in names]
     source = to_duckdb(_rows(ctx, rows, types))
     listed = f" ({', '.join(map(_quoted, names))})" if names else ""
     text = conflicting(known, names, source) if known is not None and known.primary_key else source
     return kind(piece.text, piece.line, table, f"INSERT INTO {_quoted(table)}{listed}\n{text}")
+
+
+def _width(ctx: Context, rows: exp.Expression) -> int | None:
+    """How many columns the rows have: those that are left out take their defaults."""
+    if isinstance(rows, exp.Values):
+        return len(rows.expressions[0].expressions)
+    columns = ctx.query(ctx, rows.copy())[1]
+    return len(columns) if columns is not None else None
 
 
 def _rows(ctx: Context, rows: exp.Expression, types: list[Type]) -> exp.Expression:
@@ -158,6 +171,11 @@ def _rows(ctx: Context, rows: exp.Expression, types: list[Type]) -> exp.Expressi
             for cell, of in zip(row.expressions, types, strict=False):
                 assigned(ctx, cell, of)
         return ctx.query(ctx, rows)[0]
+    if isinstance(rows, exp.Values):
+        for row in rows.expressions:
+            for cell, of in zip(row.expressions, types, strict=False):
+                if _is_row(cell) and of is not None:
+                    cell.replace(exp.Cast(this=cell.copy(), to=data_type(of)))
     found, columns = ctx.query(ctx, rows)
     kinds = list(columns.values()) if columns is not None else []
     pairs = list(zip(kinds, types, strict=False))
@@ -169,12 +187,18 @@ def _rows(ctx: Context, rows: exp.Expression, types: list[Type]) -> exp.Expressi
     return sql(f"SELECT {places} FROM ({{0}}) AS rw_rows ({', '.join(names)})", found, *cells)
 
 
+def _is_row(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Tuple) or (isinstance(node, exp.Anonymous) and str(node.this).lower() == "row")
+
+
 def _update(ctx: Context, tree: exp.Expression, piece: Piece, _: Tables) -> Statement:
     ctx.check(tree, frozenset({"this", "expressions", "where"}))
     table = _table_name(ctx, tree.this)
     ctx = ctx.within(Scope({table: ctx.schema.get(table)}))
     for assignment in tree.expressions:
-        assignment.set("expression", ctx.sql(assignment.expression))
+        value = assignment.expression
+        is_default = isinstance(value, exp.Column) and value.sql() == "default"
+        assignment.set("expression", sql("DEFAULT") if is_default else ctx.sql(value))
     _where(ctx, tree)
     return Dml(piece.text, piece.line, table, to_duckdb(tree))
 
@@ -194,19 +218,31 @@ def _where(ctx: Context, tree: exp.Expression) -> None:
 
 def _alter(ctx: Context, tree: exp.Expression, piece: Piece, _: Tables) -> Statement:
     ctx.check(tree, frozenset({"this", "kind", "actions"}))
-    added, definitions = {}, []
+    added, definitions, name = {}, [], _table_name(ctx, tree.this)
     for action in tree.args["actions"]:
+        if isinstance(action, exp.Drop) and len(tree.args["actions"]) == 1:
+            return _drop_column(ctx, action, piece, name)
         if not isinstance(action, exp.ColumnDef):
-            raise ctx.unsupported(tree, "ALTER TABLE with another action than ADD COLUMN")
+            raise ctx.unsupported(tree, "ALTER TABLE with another action than ADD COLUMN and DROP COLUMN")
         added[action.name], definition, is_key = _column(ctx, action)
         if is_key:
             raise ctx.wrong(tree, "a column that is added cannot be a primary key")
         definitions.append(definition)
     if len(definitions) != 1:
         raise ctx.unsupported(tree, "several columns in one ALTER TABLE", "write one statement for each")
-    name = _table_name(ctx, tree.this)
     text = f"ALTER TABLE {_quoted(name)} ADD COLUMN {definitions[0]}"
     return AlterTable(piece.text, piece.line, name, added, text)
+
+
+def _drop_column(ctx: Context, action: exp.Expression, piece: Piece, table: str) -> Statement:
+    ctx.check(action, frozenset({"tables", "kind", "exists"}))
+    named = action.args.get("tables") or []
+    if str(action.args.get("kind")).upper() != "COLUMN" or len(named) != 1:
+        raise ctx.unsupported(action, f"ALTER TABLE … DROP {action.args.get('kind')}")
+    name = named[0].name
+    exists = "IF EXISTS " if action.args.get("exists") else ""
+    text = f"ALTER TABLE {_quoted(table)} DROP COLUMN {exists}{_quoted(name)}"
+    return AlterTable(piece.text, piece.line, table, {}, text, (name,))
 
 
 def _drop(ctx: Context, tree: exp.Expression, piece: Piece, _: Tables) -> Statement:

@@ -9,9 +9,11 @@ from sqlglot import exp
 
 from featurectl.dialect._aggregates import WINDOWS, aggregate, is_aggregate
 from featurectl.dialect._arrays import sliced
-from featurectl.dialect._casts import cast, interval
-from featurectl.dialect._functions import clock, named, scalar
+from featurectl.dialect._casts import cast
+from featurectl.dialect._functions import clock, named, overlay, scalar
+from featurectl.dialect._intervals import interval
 from featurectl.dialect._json import JSON
+from featurectl.dialect._json_operators import JSON_OPERATORS
 from featurectl.dialect._latest import LATEST
 from featurectl.dialect._operators import OPERATORS
 from featurectl.dialect._output import Sql, quoted, sql
@@ -24,7 +26,29 @@ if TYPE_CHECKING:
 __all__ = ["RULES"]
 
 
+_HIDDEN = ("_rw_timestamp", "_row_id")
+
+
 def _column(ctx: Context, node: exp.Expression) -> Typed:
+    if node.args.get("db"):
+        return _of_schema(ctx, node)
+    if node.name in _HIDDEN and not _is_known(ctx, node):
+        raise ctx.unsupported(node, f"the hidden column {node.name}")
+    return node, ctx.scope.type_of(node.text("table"), node.name)
+
+
+def _is_known(ctx: Context, node: exp.Expression) -> bool:
+    return None in ctx.scope.sources.values() or ctx.scope.has(node.text("table"), node.name)
+
+
+def _of_schema(ctx: Context, node: exp.Expression) -> Typed:
+    """schema.table.column, where FROM has that table under its own name."""
+    if (
+        f"{node.text('db')}.{node.text('table')}" not in ctx.scope.qualified
+        or node.text("table") not in ctx.scope.sources
+    ):
+        raise ctx.unsupported(node, f"{node.sql()}, which is no column of a relation in FROM")
+    node.set("db", None)
     return node, ctx.scope.type_of(node.text("table"), node.name)
 
 
@@ -45,6 +69,21 @@ def _literal(ctx: Context, node: exp.Expression) -> Typed:
 
 def _raw_string(_: Context, node: exp.Expression) -> Typed:
     return exp.Literal(this=node.this, is_string=True), "unknown"
+
+
+def _escaped(ctx: Context, node: exp.Expression) -> Typed:
+    """E'…'. The parser has read the usual escapes; a backslash that is left may be one that was written twice."""
+    if "\\" in node.this[:-1]:
+        raise ctx.unsupported(node, "this escape in E'…'", "write the character itself")
+    return exp.Literal(this=node.this, is_string=True), "unknown"
+
+
+def _collated(ctx: Context, node: exp.Expression) -> Typed:
+    """RisingWave compares texts by their bytes, whatever the collation of these two."""
+    value, of = ctx(node.this)
+    if node.expression.name.upper() not in ("C", "POSIX") or of not in ("varchar", "unknown"):
+        raise ctx.unsupported(node, f"COLLATE {node.expression.name} of {of}")
+    return value, of
 
 
 def _ready(_: Context, node: exp.Expression) -> Typed:
@@ -134,7 +173,13 @@ def _subquery(ctx: Context, node: exp.Expression) -> Typed:
     return node, next(iter(columns.values())) if columns else None
 
 
+_COMPARING = (exp.Binary, exp.In, exp.Between, exp.Distinct, exp.Ordered)
+
+
 def _tuple(ctx: Context, node: exp.Expression) -> Typed:
+    """`(a, b)`: a row, and beside a comparison what is compared one by one."""
+    if not isinstance(node.parent, _COMPARING):
+        return ctx(exp.Anonymous(this="row", expressions=node.expressions))
     node.set("expressions", [ctx.sql(part) for part in node.expressions])
     return node, None
 
@@ -144,14 +189,25 @@ def _trim(ctx: Context, node: exp.Expression) -> Typed:
     return named(side, "this", "expression")(ctx, node)
 
 
+def _as_call(name: str) -> Rule:
+    """An operator that is a function."""
+    return lambda ctx, node: ctx(exp.Anonymous(this=name, expressions=[node.this]))
+
+
 RULES: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     **OPERATORS,
     **WINDOWS,
     **JSON,
+    **JSON_OPERATORS,
     **LATEST,
     Sql: (_ready, frozenset({"this", "expressions"})),
-    exp.Column: (_column, frozenset({"this", "table"})),
+    exp.Column: (_column, frozenset({"this", "table", "db"})),
     exp.Literal: (_literal, frozenset({"this", "is_string"})),
+    exp.Sqrt: (_as_call("sqrt"), frozenset({"this"})),
+    exp.Cbrt: (_as_call("cbrt"), frozenset({"this"})),
+    exp.ByteString: (_escaped, frozenset({"this"})),
+    exp.Collate: (_collated, frozenset({"this", "expression"})),
+    exp.Overlay: (overlay, frozenset({"this", "expression", "from_", "for_"})),
     exp.RawString: (_raw_string, frozenset({"this"})),
     exp.Boolean: (_boolean, frozenset({"this"})),
     exp.Null: (_null, frozenset()),

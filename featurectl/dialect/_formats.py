@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from featurectl.dialect._output import quoted, sql
 from featurectl.dialect._times import as_utc
 
 if TYPE_CHECKING:
-    from sqlglot import exp
-
     from featurectl.dialect._context import Context, Typed
 
 __all__ = ["formatted", "parsed"]
@@ -26,7 +26,14 @@ _NUMBERS = {
     "SS": "%S",
 }
 _SHOWN = {**_NUMBERS, "YY": "%y", "MS": "%g", "US": "%f", "Month": "%B", "Mon": "%b", "AM": "%p", "PM": "%p"}
-_PIECE = re.compile(r"YYYY|YY|HH24|HH12|HH|MM|DD|MI|SS|MS|US|Month|Mon|AM|PM|[A-Za-z]+|[^A-Za-z]+", re.I)
+_PIECE = re.compile(
+    r"(?-i:T(?=HH)|(?<![A-Za-z])[TZ](?![A-Za-z]))|TZH|TZM|YYYY|YY|HH24|HH12|HH|MM|DD|MI|SS|MS|US|Month|Mon|AM|PM|"
+    r"[A-Za-z]+|[^A-Za-z]+",
+    re.I,
+)
+
+
+_LOWER = re.compile(r"(?<![A-Za-z])(am|pm)(?![A-Za-z])")
 
 
 def _pattern(ctx: Context, node: exp.Expression, given: exp.Expression, known: dict[str, str]) -> str:
@@ -34,6 +41,9 @@ def _pattern(ctx: Context, node: exp.Expression, given: exp.Expression, known: d
     text = ctx.constant(given, "a pattern")
     parts = []
     for piece in _PIECE.findall(text):
+        if piece in ("T", "Z") and known is not _NUMBERS:
+            parts.append(piece)
+            continue
         exact = piece in ("Month", "Mon", "AM", "PM")
         name = piece if exact else piece.upper()
         if name in known and (exact or name not in ("AM", "PM", "MON", "MONTH")):
@@ -52,8 +62,16 @@ def formatted(ctx: Context, node: exp.Expression) -> Typed:
     value, of = ctx(node.expressions[0])
     if of not in ("date", "timestamp", "timestamptz"):
         raise ctx.unsupported(node, f"to_char of {of}", "cast to timestamp")
-    pattern = _pattern(ctx, node, node.expressions[1], _SHOWN)
-    return sql(f"strftime({{0}}, {quoted(pattern)})", as_utc(value, of)), "varchar"
+    known = {**_SHOWN, "TZH": "+00", "TZM": "00"} if of == "timestamptz" else _SHOWN
+    text = ctx.constant(node.expressions[1], "a pattern")
+    shown = []
+    for piece in filter(None, _LOWER.split(text)):
+        if _LOWER.fullmatch(piece):
+            shown.append("lower(strftime({0}, '%p'))")
+        else:
+            pattern = _pattern(ctx, node, exp.Literal.string(piece), known)
+            shown.append(f"strftime({{0}}, {quoted(pattern)})")
+    return sql(f"({' || '.join(shown)})" if len(shown) > 1 else "".join(shown), as_utc(value, of)), "varchar"
 
 
 def parsed(ctx: Context, node: exp.Expression) -> Typed | None:

@@ -13,12 +13,14 @@ from featurectl.dialect._building import BUILDERS
 from featurectl.dialect._casts import bytes_of
 from featurectl.dialect._formats import formatted, parsed
 from featurectl.dialect._json import jsonb_typeof
-from featurectl.dialect._output import call, sql
-from featurectl.dialect._regexp_functions import regexp_match, regexp_replace
-from featurectl.dialect._table_functions import rows_of
-from featurectl.dialect._times import date_trunc
+from featurectl.dialect._json_operators import JSON_FUNCTIONS
+from featurectl.dialect._output import call, quoted, sql
+from featurectl.dialect._regexp_functions import regexp_count, regexp_match, regexp_replace, regexp_split
+from featurectl.dialect._sql_functions import called
+from featurectl.dialect._table_functions import ROWS, rows_of
+from featurectl.dialect._times import date_bin, date_part, date_trunc
 from featurectl.dialect._trigonometry import DOUBLE_FUNCTIONS
-from featurectl.dialect._types import EXACT, INTEGERS, is_kind, unify
+from featurectl.dialect._types import EXACT, INTEGERS, duckdb_type, is_kind, postgres_name, unify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
     from featurectl.dialect._types import Type
 
-__all__ = ["FUNCTIONS", "Signature", "clock", "named", "result_type", "scalar", "select_signature"]
+__all__ = ["FUNCTIONS", "Signature", "clock", "named", "overlay", "result_type", "scalar", "select_signature"]
 
 
 @dataclass(frozen=True)
@@ -49,28 +51,41 @@ S = Signature
 _YEAR = "CASE WHEN {0} < 0 THEN {0} + 1 WHEN {0} > 0 THEN {0} END"
 _MADE = f"make_timestamp({_YEAR}, {{1}}, {{2}}, {{3}}, {{4}}, CAST({{5}} AS DOUBLE))"
 
+
+def _of_double(template: str, raises: bool = False) -> list[Signature]:
+    """What RisingWave computes of a numeric as a numeric; here it is a double, as a quotient is."""
+    exact = template.replace("{0}", "CAST({0} AS DOUBLE)")
+    return [S("float", "double", template, raises), S("numeric", "numeric", exact, raises)]
+
+
+_EXACT_POWER = "rw_power(CAST({0} AS DOUBLE), CAST({1} AS DOUBLE))"
+_POWER = [
+    S("float float", "double", "rw_power({0}, {1})", raises=True),
+    S("exact int", "numeric", _EXACT_POWER, raises=True),
+]
+
 FUNCTIONS: dict[str, list[Signature]] = {
     "abs": [S("int", "=0", "TRY(abs({0}))", raises=True), S("number", "=0", "abs({0})")],
-    "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil({0}) + 0)")],
-    "ceiling": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil({0}) + 0)")],
-    "floor": [S("float", "double", "floor({0})"), S("numeric", "numeric", "(floor({0}) + 0)")],
-    "trunc": [S("float", "double", "trunc({0})"), S("numeric", "numeric", "(trunc({0}) + 0)")],
+    "ceil": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil(CAST({0} AS DECIMAL(38, 10))) + 0)")],
+    "ceiling": [S("float", "double", "ceil({0})"), S("numeric", "numeric", "(ceil(CAST({0} AS DECIMAL(38, 10))) + 0)")],
+    "floor": [S("float", "double", "floor({0})"), S("numeric", "numeric", "(floor(CAST({0} AS DECIMAL(38, 10))) + 0)")],
+    "trunc": [S("float", "double", "trunc({0})"), S("numeric", "numeric", "(trunc(CAST({0} AS DECIMAL(38, 10))) + 0)")],
     "round": [
         S("float", "double", "round_even({0}, 0)"),
         S("exact", "numeric", "round(CAST({0} AS DECIMAL(38, 10)))"),
         S("exact int", "numeric", "round(CAST({0} AS DECIMAL(38, 10)), {1})"),
     ],
-    "sign": [S("float", "double", "CAST(sign({0}) AS DOUBLE)")],
-    "sqrt": [S("float", "double", "CASE WHEN NOT {0} < 0 THEN sqrt({0}) END", raises=True)],
+    "sign": _of_double("CAST(sign({0}) AS DOUBLE)"),
+    "sqrt": _of_double("CASE WHEN NOT {0} < 0 THEN sqrt({0}) END", raises=True),
     "exp": [S("float", "double", "rw_exp({0})", raises=True)],
-    "ln": [S("float", "double", "CASE WHEN {0} > 0 THEN ln({0}) END", raises=True)],
+    "ln": _of_double("CASE WHEN {0} > 0 THEN ln({0}) END", raises=True),
     **{
         name: [S(" ".join(["float"] * (1 + ("{1}" in template))), "double", template)]
         for name, template in DOUBLE_FUNCTIONS.items()
     },
     "cbrt": [S("float", "double", "cbrt({0})")],
-    **{name: [S("float", "double", "CASE WHEN {0} > 0 THEN log10({0}) END", raises=True)] for name in ("log10", "log")},
-    **{name: [S("float float", "double", "rw_power({0}, {1})", raises=True)] for name in ("pow", "power")},
+    **{name: _of_double("CASE WHEN {0} > 0 THEN log10({0}) END", raises=True) for name in ("log10", "log")},
+    **dict.fromkeys(("pow", "power"), _POWER),
     "pi": [S("", "double", "pi()")],
     "length": [
         S("text", "int", "CAST(length({0}) AS INTEGER)"),
@@ -95,9 +110,13 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "split_part": [S("text text int", "varchar", "rw_split_part({0}, {1}, {2})", raises=True)],
     "starts_with": [S("text text", "boolean", "starts_with({0}, {1})")],
     "strpos": [S("text text", "int", "CAST(strpos({0}, {1}) AS INTEGER)")],
+    "translate": [S("text text text", "varchar", "translate({0}, {1}, {2})")],
     "reverse": [S("text", "varchar", "reverse({0})")],
     "ascii": [S("text", "int", "CAST(ascii({0}) AS INTEGER)")],
-    "bit_length": [S("text", "int", "CAST(bit_length({0}) AS INTEGER)")],
+    "bit_length": [
+        S("text", "int", "CAST(bit_length({0}) AS INTEGER)"),
+        S("bytea", "int", "CAST(8 * octet_length({0}) AS INTEGER)"),
+    ],
     "repeat": [S("text int", "varchar", "repeat({0}, greatest({1}, 0))")],
     "initcap": [S("text", "varchar", "rw_initcap({0})")],
     "left": [S("text int", "varchar", "rw_left({0}, {1})")],
@@ -121,6 +140,10 @@ FUNCTIONS: dict[str, list[Signature]] = {
     "chr": [S("int", "varchar", "chr({0})")],
     "sha1": [S("bytea", "bytea", "unhex(sha1({0}))")],
     "sha256": [S("bytea", "bytea", "unhex(sha256({0}))")],
+    "to_hex": [
+        S("bigint", "varchar", "lower(hex({0}))"),
+        S("int", "varchar", "rw_hex_of_int(CAST({0} AS INTEGER))"),
+    ],
     "md5": [S("text", "varchar", "md5({0})"), S("bytea", "varchar", "md5({0})")],
     "jsonb_typeof": [S("jsonb", "varchar", "rw_jsonb_typeof({0})")],
     "jsonb_array_length": [S("jsonb", "int", "rw_jsonb_array_length({0})")],
@@ -182,6 +205,8 @@ def _fits(signature: Signature, types: list[Type]) -> bool:
 
 
 _IN_DOUBLE = {*DOUBLE_FUNCTIONS, "sqrt", "cbrt", "exp", "ln", "log", "log10", "sign", "to_timestamp", "pow", "power"}
+_OF_NUMERIC = ("sqrt", "exp", "ln", "log", "log10", "sign", "pow", "power")
+_ROUGH = ("exp", "pow", "power")  # RisingWave computes them of decimals to some seven digits
 _NANOSECONDS = re.compile(r"\.\d{7}")
 _ROUNDINGS = ("ceil", "ceiling", "floor", "trunc", "round")
 
@@ -189,7 +214,10 @@ _ROUNDINGS = ("ceil", "ceiling", "floor", "trunc", "round")
 def _promoted(name: str, types: list[Type]) -> list[Type]:
     """RisingWave computes these in double precision, whatever number comes in."""
     if name in _IN_DOUBLE:
-        return ["double" if of in (*EXACT, "unknown") else of for of in types]
+        exact = (
+            ("numeric",) if name in _OF_NUMERIC and not {"double", "real"} & set(types) and "numeric" in types else ()
+        )
+        return [of if of in exact else "double" if of in (*EXACT, "unknown") and not exact else of for of in types]
     if name in _ROUNDINGS and len(types) == 1:
         return ["double" if of in (*INTEGERS, "unknown") else of for of in types]
     return types
@@ -207,10 +235,12 @@ def result_type(signature: Signature, types: list[Type]) -> Type:
 def scalar(ctx: Context, node: exp.Expression) -> Typed:
     """A call by name."""
     name = str(node.this).lower()
-    if name in ("unnest", "generate_series", "range"):
+    if name in ROWS:
         rows, of = rows_of(ctx, name, node, node.expressions)
         return sql("unnest({0})", rows), of
-    rule = ARRAYS.get(name) or BUILDERS.get(name)
+    if name in ctx.functions:
+        return called(ctx, node, ctx.functions[name])
+    rule = ARRAYS.get(name) or BUILDERS.get(name) or JSON_FUNCTIONS.get(name)
     if rule is not None:
         return rule(ctx, node)
     if name in _SPECIAL:
@@ -227,6 +257,8 @@ def _by_table(ctx: Context, node: exp.Expression, name: str, arguments: list[exp
         raise ctx.unsupported(node, f"{name} of nanoseconds", "give at most six decimals")
     typed = [ctx(argument) for argument in arguments]
     types = _promoted(name, [of for _, of in typed])
+    if name in _ROUGH and types[-1] == "numeric":
+        raise ctx.unsupported(node, f"{name} of decimals", "cast to double precision")
     signature = select_signature(ctx, node, FUNCTIONS, name, types)
     parts = [_as_double(part, before, of) for (part, before), of in zip(typed, types, strict=True)]
     result = sql(signature.template, *parts)
@@ -275,6 +307,23 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     return call(str(node.this).lower(), *parts), "varchar"
 
 
+def _make_timestamptz(ctx: Context, node: exp.Expression) -> Typed:
+    """make_timestamptz(…, zone): a wall clock in a zone."""
+    if len(node.expressions) != 7:
+        return _by_table(ctx, node, "make_timestamptz", node.expressions)
+    plain = exp.Anonymous(this="make_timestamp", expressions=node.expressions[:6])
+    return ctx(exp.AtTimeZone(this=plain, zone=node.expressions[6]))
+
+
+def overlay(ctx: Context, node: exp.Expression) -> Typed:
+    """overlay(text PLACING new FROM start [FOR length])."""
+    text, new, start = (ctx.sql(node.args[name]) for name in ("this", "expression", "from_"))
+    length = ctx.sql(node.args["for_"]) if node.args.get("for_") is not None else sql("length({0})", new)
+    placed = "substr({0}, 1, {2} - 1) || {1} || substr({0}, greatest({2} + {3}, 1))"
+    result = sql(f"CASE WHEN {{2}} > 0 THEN {placed} END", text, new, start, length)
+    return ctx.or_fail(text, result, "overlay"), "varchar"
+
+
 def _timezone(ctx: Context, node: exp.Expression) -> Typed:
     zone, value = node.expressions
     return ctx(exp.AtTimeZone(this=value, zone=zone))
@@ -299,7 +348,31 @@ def _convert_to(ctx: Context, node: exp.Expression) -> Typed:
 
 
 _ENCODE = {"hex": "lower(hex({0}))", "base64": "rw_base64({0})"}
-_DECODE = {"hex": "unhex(rw_hex_digits({0}))"}
+
+
+def _date(ctx: Context, node: exp.Expression) -> Typed:
+    """date(x), as a cast."""
+    if len(node.expressions) != 1:
+        raise ctx.wrong(node, "date takes one argument")
+    return ctx(exp.Cast(this=node.expressions[0], to=exp.DataType.build("date")))
+
+
+def _format(ctx: Context, node: exp.Expression) -> Typed:
+    """format('%s and %s', a, b) of texts and whole numbers; a NULL is empty."""
+    pieces = re.split(r"(%s|%%)", ctx.constant(node.expressions[0], "a format")) if node.expressions else []
+    given = [ctx(argument) for argument in node.expressions[1:]]
+    if any("%" in piece and piece not in ("%s", "%%") for piece in pieces) or pieces.count("%s") != len(given):
+        raise ctx.unsupported(node, "this format", "only %s and %%, one argument for each %s")
+    places = iter(range(len(given)))
+    texts = [f"{{{next(places)}}}" if piece == "%s" else quoted(piece.replace("%%", "%")) for piece in pieces]
+    unknown = [of for _, of in given if str(of) not in _AS_TEXT]
+    if unknown:
+        raise ctx.unsupported(node, f"format of {unknown[0]}", "cast to varchar")
+    parts = [sql(_AS_TEXT[str(of)], part) for part, of in given]
+    return sql(f"concat({', '.join(texts)})", *parts), "varchar"
+
+
+_DECODE = {"hex": "unhex(rw_hex_digits({0}))", "base64": "rw_from_base64({0})"}
 
 
 def _encode(ctx: Context, node: exp.Expression) -> Typed:
@@ -322,12 +395,51 @@ def _decode(ctx: Context, node: exp.Expression) -> Typed:
 def _row(ctx: Context, node: exp.Expression) -> Typed:
     typed = [ctx(argument) for argument in node.expressions]
     names = [f"f{index + 1}" for index in range(len(typed))]
-    kinds = ["varchar" if of == "unknown" else of for _, of in typed]
+    kinds = [
+        "varchar" if of == "unknown" and not isinstance(given, exp.Null) else of
+        for given, (_, of) in zip(node.expressions, typed, strict=True)
+    ]
     if None in kinds:
         raise ctx.unsupported(node, "row of values whose types are not known", "cast them")
     cells = ", ".join(f"{name} := {{{index}}}" for index, name in enumerate(names))
     of = ",".join(f"{name}:{kind}" for name, kind in zip(names, kinds, strict=True))
     return sql(f"struct_pack({cells})", *(part for part, _ in typed)), f"struct<{of}>"
+
+
+def _grouping(ctx: Context, node: exp.Expression) -> Typed:
+    places = ", ".join(f"{{{index}}}" for index in range(len(node.expressions)))
+    result = sql(f"CAST(grouping({places}) AS INTEGER)", *(ctx.sql(part) for part in node.expressions))
+    result.meta["aggregate"] = True
+    return result, "int"
+
+
+def _array(ctx: Context, node: exp.Expression) -> Typed:
+    """ARRAY(SELECT … ORDER BY …)."""
+    query = node.expressions[0] if len(node.expressions) == 1 else None
+    if not isinstance(query, exp.Select) or not (query.args.get("order") or _gives_one_order(query)):
+        raise ctx.unsupported(node, "ARRAY(…) without a SELECT with ORDER BY", "its order is not defined")
+    inner, columns = ctx.query(ctx, query)
+    of = next(iter(columns.values())) if columns and len(columns) == 1 else None
+    if of is None:
+        raise ctx.unsupported(node, "ARRAY(SELECT …) of a type that is not known", "cast it")
+    of = "varchar" if of == "unknown" else of
+    return sql(f"coalesce(ARRAY({{0}}), CAST([] AS {duckdb_type(of)}[]))", inner), f"{of}[]"
+
+
+def _gives_one_order(query: exp.Expression) -> bool:
+    """A series as it comes."""
+    first = query.args.get("from_")
+    call = first.this.this if first is not None and not query.args.get("joins") else None
+    return (
+        isinstance(call, exp.Anonymous) and str(call.this).lower() == "generate_series" and not query.args.get("group")
+    )
+
+
+def _pg_typeof(ctx: Context, node: exp.Expression) -> Typed:
+    of = ctx(node.expressions[0])[1]
+    if of is None:
+        raise ctx.unsupported(node, "pg_typeof of a type that is not known")
+    return sql(quoted(postgres_name(of))), "varchar"
 
 
 def _now(ctx: Context, node: exp.Expression) -> Typed:
@@ -355,16 +467,26 @@ _SPECIAL: dict[str, Callable[[Context, exp.Expression], Typed]] = {
     "to_char": formatted,
     **dict.fromkeys(("to_date", "to_timestamp"), _by_pattern),
     "timezone": _timezone,
+    "make_timestamptz": _make_timestamptz,
     "convert_from": _convert_from,
+    "date": _date,
+    "format": _format,
     "convert_to": _convert_to,
     "encode": _encode,
     "decode": _decode,
     "date_trunc": date_trunc,
+    "date_part": date_part,
+    "date_bin": date_bin,
     "regexp_match": regexp_match,
     "regexp_replace": regexp_replace,
+    "regexp_count": regexp_count,
+    "regexp_split_to_array": regexp_split,
     "now": _now,
     "proctime": _proctime,
     "row": _row,
+    "array": _array,
+    "grouping": _grouping,
+    "pg_typeof": _pg_typeof,
     "jsonb_typeof": _typeof,
 }
 

@@ -44,6 +44,9 @@ def _require_source(module: ModuleType) -> None:
 _require_source(parser)
 
 
+_INTERVAL_UNITS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
+
+
 def _arrow(kind: type[exp.Expression]) -> Callable[..., Any]:
     return lambda self, this, key: self.expression(kind(this=this, expression=key))
 
@@ -56,7 +59,7 @@ class _Parser(RisingWaveParser):
     FUNCTIONS: ClassVar = {}
     LAMBDAS: ClassVar = {}  # `f(j -> 'a')` is a JSON arrow, not a lambda
     FUNCTION_PARSERS: ClassVar = _only(
-        RisingWaveParser.FUNCTION_PARSERS, "CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM"
+        RisingWaveParser.FUNCTION_PARSERS, "CAST", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM"
     )
     NO_PAREN_FUNCTION_PARSERS: ClassVar = _only(RisingWaveParser.NO_PAREN_FUNCTION_PARSERS, "ANY", "CASE")
     COLUMN_OPERATORS: ClassVar = _only(RisingWaveParser.COLUMN_OPERATORS, TokenType.DOT, TokenType.DCOLON)
@@ -65,7 +68,26 @@ class _Parser(RisingWaveParser):
         TokenType.DARROW: _arrow(exp.JSONExtractScalar),
         TokenType.HASH_ARROW: _arrow(exp.JSONBExtract),
         TokenType.DHASH_ARROW: _arrow(exp.JSONBExtractScalar),
+        TokenType.PLACEHOLDER: _arrow(exp.JSONBContains),
     }
+
+    def _parse_lambda(self, alias: bool = False) -> Any:
+        """`|x| x + 1`."""
+        if not self._match(TokenType.PIPE):
+            return super()._parse_lambda(alias)
+        names = self._parse_csv(self._parse_id_var)
+        if not self._match(TokenType.PIPE):
+            self.raise_error("Expecting |")
+        return self.expression(exp.Lambda(this=self._parse_assignment(), expressions=names))
+
+    def _parse_interval_span(self, this: Any, parse_function_unit: bool = True) -> exp.Interval:
+        """A text that is not one number with its unit stays whole: of '1 day 02:00:00' sqlglot keeps the day."""
+        if not this.is_string or exp.INTERVAL_STRING_RE.fullmatch(this.name):
+            return super()._parse_interval_span(this, parse_function_unit)
+        unit = None
+        if self._curr is not None and self._curr.text.upper() in _INTERVAL_UNITS:
+            unit = self._parse_var(any_token=True, upper=True)
+        return self.expression(exp.Interval(this=this, unit=unit))
 
 
 class Grammar(RisingWave):

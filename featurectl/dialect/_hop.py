@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._aggregates import framed, is_aggregate
-from featurectl.dialect._casts import spelled
 from featurectl.dialect._context import Scope
+from featurectl.dialect._intervals import spelled
 from featurectl.dialect._naming import output_name
 from featurectl.dialect._output import sql
 from featurectl.dialect._relations import columns_of, window_call

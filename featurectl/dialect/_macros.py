@@ -6,6 +6,8 @@ RisingWave refuses; outside a view `rw_checked` makes that an error.
 
 from __future__ import annotations
 
+from featurectl.dialect._interval_macros import INTERVALS
+from featurectl.dialect._json_macros import JSON_MACROS
 from featurectl.dialect._trigonometry import TRIGONOMETRY
 
 __all__ = ["MACROS"]
@@ -44,9 +46,9 @@ _DEFINITIONS = {
     ),
     "rw_timestamptz(t)": (
         "CASE WHEN rw_is_plain_instant(t) THEN TRY_CAST(t AS TIMESTAMPTZ) "
-        rf"WHEN regexp_full_match(t, '\s*{_DATE}([Tt ]{_CLOCK}( ?([Zz]|{_OFFSET}))?)?\s*') "
-        "THEN TRY_CAST(upper(CASE WHEN contains(t, ' ') THEN regexp_replace(t, ' +([-+Zz])', '\\1') ELSE t END) "
-        "AS TIMESTAMPTZ) END"
+        rf"WHEN regexp_full_match(t, '\s*{_DATE}([Tt ]{_CLOCK}( ?([Zz]|[Uu][Tt][Cc]|{_OFFSET}))?)?\s*') "
+        "THEN TRY_CAST(replace(upper(CASE WHEN contains(t, ' ') THEN regexp_replace(t, ' +([-+ZzUu])', '\\1') "
+        "ELSE t END), 'UTC', 'Z') AS TIMESTAMPTZ) END"
     ),
     # DuckDB reckons with TIMESTAMPTZ in the session's zone, through a calendar that costs ten times the arithmetic;
     # here all times are UTC instants, so they are reckoned with as plain timestamps.
@@ -109,6 +111,11 @@ _DEFINITIONS = {
     "rw_piece_text(p)": "rw_text_of(CAST(p AS VARCHAR))",
     "rw_element(j, i)": "json_extract(j, CASE WHEN i < 0 THEN '$[#' || i || ']' ELSE '$[' || i || ']' END)",
     "rw_element_text(j, i)": ("list_transform([CAST(rw_element(j, i) AS VARCHAR)], lambda rw_t: rw_text_of(rw_t))[1]"),
+    "rw_json_elements(j)": "CASE WHEN json_type(j) = 'ARRAY' THEN json_extract(j, '$[*]') END",
+    "rw_json_members(j)": (
+        "CASE WHEN json_type(j) = 'OBJECT' THEN list_transform(list_sort(list_distinct(json_keys(j))), "
+        "lambda k: {key: k, value: rw_last_field(j, k)}) END"
+    ),
     "rw_substr_from(t, start)": "CASE WHEN start IS NOT NULL THEN substr(t, greatest(start, 1)) END",
     "rw_substr(t, start, length)": (
         "CASE WHEN length >= 0 AND start IS NOT NULL "
@@ -135,20 +142,45 @@ _DEFINITIONS = {
     ),
     "rw_initcap(t)": (
         "array_to_string(list_transform(regexp_extract_all(t, '[^ \t\r\n]+|[ \t\r\n]+'), "
-        "lambda w: rw_upper(substr(w, 1, 1)) || rw_lower(substr(w, 2))), '')"
+        "lambda w: CASE WHEN w[1] = 'ß' THEN 'SS' ELSE upper(w[1]) END || lower(substr(w, 2))), '')"
     ),
     "rw_exp(x)": "CASE WHEN isinf(x) OR (exp(x) <> 0 AND NOT isinf(exp(x))) THEN exp(x) END",
     "rw_power(x, y)": (
         "CASE WHEN NOT (x = 0 AND y < 0) AND NOT (x < 0 AND y <> floor(y)) AND (isinf(x) OR isinf(y) OR x = 0 "
         "OR (pow(x, y) <> 0 AND NOT isinf(pow(x, y)))) THEN pow(x, y) END"
     ),
+    "rw_at_rank(xs, share)": (
+        "list_transform([list_filter(xs, lambda x: x IS NOT NULL)], "
+        "lambda ys: ys[1 + CAST(floor((len(ys) - 1) * share) AS BIGINT)])[1]"
+    ),
+    "rw_bucket_middle(x, base)": (
+        "CASE WHEN x > 0 THEN 2 * pow(base, ceil(ln(x) / ln(base))) / (base + 1) "
+        "WHEN x < 0 THEN -2 * pow(base, ceil(ln(-x) / ln(base))) / (base + 1) ELSE x END"
+    ),
+    "rw_members(ms)": (
+        "CAST('{' || array_to_string(list_transform(ms, "
+        "lambda m: CAST(to_json(m.k) AS VARCHAR) || ':' || CAST(m.v AS VARCHAR)), ',') || '}' AS JSON)"
+    ),
+    "rw_object(ms)": (
+        "CASE WHEN len(list_filter(ms, lambda m: m.k IS NULL)) > 0 THEN error('a field name that is null failed') "
+        "WHEN len(ms) <> len(list_distinct(list_transform(ms, lambda m: m.k))) "
+        "THEN error('jsonb_object_agg of a key that comes twice failed') ELSE rw_members(ms) END"
+    ),
     "rw_hex_digits(t)": (
         "CASE WHEN regexp_full_match(regexp_replace(t, '[ \\n\\t\\r]', '', 'g'), '([0-9a-fA-F]{2})*') "
         "THEN regexp_replace(t, '[ \\n\\t\\r]', '', 'g') END"
     ),
+    "rw_bytes(t)": (
+        "CASE WHEN NOT contains(t, '\\') THEN encode(t) "
+        "WHEN regexp_full_match(t, '\\\\x([0-9a-fA-F]{2})*') THEN unhex(substr(t, 3)) "
+        "WHEN t IS NOT NULL THEN error('bytea of a text with escapes failed') END"
+    ),
+    "rw_first_place(xs, x)": "list_position(list_transform(xs, lambda y: y IS NOT DISTINCT FROM x), true)",
+    "rw_from_base64(t)": "TRY(from_base64(regexp_replace(t, '[ \\n\\t\\r]', '', 'g')))",
+    "rw_hex_of_int(i)": "lower(hex(CASE WHEN i < 0 THEN CAST(i AS BIGINT) + 4294967296 ELSE CAST(i AS BIGINT) END))",
     "rw_base64(b)": "regexp_replace(to_base64(b), '(.{76})', '\\1' || chr(10), 'g')",
 }
 
-_DEFINITIONS |= TRIGONOMETRY
+_DEFINITIONS |= TRIGONOMETRY | INTERVALS | JSON_MACROS
 
 MACROS: tuple[str, ...] = tuple(f"CREATE OR REPLACE MACRO {head} AS {body}" for head, body in _DEFINITIONS.items())

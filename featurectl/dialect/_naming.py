@@ -13,7 +13,7 @@ def output_name(item: exp.Expression) -> str:
         return item.alias_or_name
     if isinstance(item, exp.Anonymous):
         return str(item.this).lower()
-    if isinstance(item, exp.Window | exp.Filter | exp.Cast | exp.Paren):
+    if isinstance(item, exp.Window | exp.Filter | exp.WithinGroup | exp.Cast | exp.Paren):
         return output_name(item.this)
     if isinstance(item, exp.Dot):
         return str(item.expression.name)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from featurectl.dialect._arrays import joined
+from featurectl.dialect._casts import cast_to
+from featurectl.dialect._json_operators import concatenated, is_json, taken_out
 from featurectl.dialect._output import Sql, quoted, sql
 from featurectl.dialect._regexp import translate_pattern
 from featurectl.dialect._regexp_functions import matches
 from featurectl.dialect._times import as_instant, as_utc
-from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, unify
+from featurectl.dialect._types import FLOATS, INTEGERS, NUMBERS, duckdb_type, met
 
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Rule, Typed
@@ -62,14 +64,31 @@ def _comparison(ctx: Context, node: exp.Expression) -> Typed:
     quantified = _quantified(ctx, node)
     if quantified is not None:
         return quantified
-    left, right = ctx(node.this), ctx(node.expression)
+    left, right = _rows_alike(ctx, node)
     _comparable(ctx, node, left[1], right[1])
-    common = unify((left[1], right[1]))
+    common = met(left[1], right[1])
     node.set("this", _widened(left, common))
     node.set("expression", _widened(right, common))
     if isinstance(node.expression, Sql) and node.expression.this == "ANY({0})":  # of a NULL array: NULL
         return sql("CASE WHEN {1} IS NOT NULL THEN {0} END", node, node.expression.expressions[0].copy()), "boolean"
     return node, "boolean"
+
+
+def _rows_alike(ctx: Context, node: exp.Expression) -> tuple[Typed, Typed]:
+    """Both sides; where one is a struct, the other has the same fields: DuckDB compares them by their names."""
+    sides = [node.this, node.expression]
+    if any(isinstance(side, exp.Tuple) for side in sides) and not all(isinstance(side, exp.Tuple) for side in sides):
+        sides = [
+            exp.Anonymous(this="row", expressions=side.expressions) if isinstance(side, exp.Tuple) else side
+            for side in sides
+        ]
+    left, right = (ctx(side) for side in sides)
+    types = (str(left[1]), str(right[1]))
+    if types[0] == types[1] or not all(of.startswith("struct<") for of in types):
+        return left, right
+    if isinstance(sides[0], exp.Anonymous) and "unknown" not in types[1]:
+        return (cast_to(ctx, *left, types[1]), right[1]), right
+    return left, (cast_to(ctx, *right, types[0]), left[1])
 
 
 def _ends_in_distinct(node: exp.Expression) -> bool:
@@ -79,7 +98,7 @@ def _ends_in_distinct(node: exp.Expression) -> bool:
 
 
 def _comparable(ctx: Context, node: exp.Expression, *types: Type) -> None:
-    common = unify(types)
+    common = met(*types)
     if common == "jsonb":
         raise ctx.unsupported(node, "comparing jsonb values", "compare j ->> 'key', or jsonb_typeof(j)")
     if common is None and None not in types:
@@ -96,6 +115,8 @@ def _any_of(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def _is(ctx: Context, node: exp.Expression) -> Typed:
+    if isinstance(node.expression, exp.JSON):
+        return is_json(ctx, node)
     if not isinstance(node.expression, exp.Null | exp.Boolean):
         raise ctx.unsupported(node, "IS with this operand")
     if isinstance(node.expression, exp.Null) and str(node.this.this).lower() == "regexp_match":
@@ -147,14 +168,29 @@ def _concat(ctx: Context, node: exp.Expression) -> Typed:
     left, right = ctx(node.this), ctx(node.expression)
     if any(str(of).endswith("[]") for _, of in (left, right)):
         return joined(ctx, node, left, right)
-    types = {of for _, of in (left, right) if of != "unknown"}
-    if types - {"varchar"}:
+    if "jsonb" in (left[1], right[1]):
+        return concatenated(ctx, node, left, right)
+    types = [of for _, of in (left, right) if of != "unknown"]
+    if None in types or (types and "varchar" not in types and len(types) == 2):
         raise ctx.unsupported(node, "|| of operands that are not known to be text", "cast to varchar")
-    return sql("({0} || {1})", left[0], right[0]), "varchar"
+    parts = [
+        value if kind in ("varchar", "unknown") else cast_to(ctx, value, kind, "varchar")
+        for value, kind in (left, right)
+    ]
+    return sql("({0} || {1})", *parts), "varchar"
+
+
+_LEAST = {2**31: "int", 2**63: "bigint"}
 
 
 def _negative(ctx: Context, node: exp.Expression) -> Typed:
+    literal = node.this.name if isinstance(node.this, exp.Literal) and not node.this.is_string else ""
+    if literal.isdigit() and int(literal) in _LEAST:  # the number belongs to its sign
+        least = _LEAST[int(literal)]
+        return sql(f"CAST('-{literal}' AS {duckdb_type(least)})"), least
     value, of = ctx(node.this)
+    if of == "interval":
+        raise ctx.wrong(node, "- of an interval", "write it into the interval, or subtract it")
     return _checked(ctx, sql("(-{0})", value), of)
 
 
@@ -171,6 +207,47 @@ def _checked(ctx: Context, node: exp.Expression, of: Type) -> Typed:
     return node, of
 
 
+_BITS: dict[type[exp.Expression], str] = {
+    exp.BitwiseAnd: "({0} & {1})",
+    exp.BitwiseOr: "({0} | {1})",
+    exp.BitwiseXor: "xor({0}, {1})",
+}
+_WIDTHS = {"smallint": 16, "int": 32, "bigint": 64}
+
+
+def _bits(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = ctx(node.this), ctx(node.expression)
+    of = met(left[1], right[1])
+    if of not in INTEGERS:
+        raise ctx.unsupported(node, f"bits of {left[1]} and {right[1]}", "cast to whole numbers")
+    return sql(_BITS[type(node)], _widened(left, of), _widened(right, of)), of
+
+
+def _turned(ctx: Context, node: exp.Expression) -> Typed:
+    value, of = ctx(node.this)
+    if of not in INTEGERS:
+        raise ctx.unsupported(node, f"~ of {of}", "cast to a whole number")
+    return sql("(~{0})", value), of
+
+
+def _shift(ctx: Context, node: exp.Expression) -> Typed:
+    """What is shifted out is lost; a shift by the width or more fails."""
+    (value, of), (count, kind) = ctx(node.this), ctx(node.expression)
+    if of not in INTEGERS or kind not in INTEGERS:
+        raise ctx.unsupported(node, f"a shift of {of} by {kind}", "cast to whole numbers")
+    width = _WIDTHS[str(of)]
+    if isinstance(node, exp.BitwiseRightShift):
+        shifted = "{0} >> {1}"
+    else:
+        half, full = f"CAST({2 ** (width - 1)} AS HUGEINT)", f"CAST({2**width} AS HUGEINT)"
+        moved = f"CAST({{0}} AS HUGEINT) * (CAST(1 AS HUGEINT) << {{1}}) + {half}"
+        shifted = f"(({moved}) % {full} + {full}) % {full} - {half}"
+    cast = f"CAST({shifted} AS {duckdb_type(str(of))})"
+    return ctx.or_fail(
+        value, sql(f"CASE WHEN {{1}} BETWEEN 0 AND {width - 1} THEN {cast} END", value, count), "shift"
+    ), of
+
+
 _TIME_SUMS: dict[tuple[str, Type, Type], str] = {
     **{(op, of, "interval"): of for op in "+-" for of in ("timestamp", "timestamptz", "time", "interval")},
     **{("+", "interval", of): of for of in ("timestamp", "timestamptz", "time")},
@@ -182,6 +259,9 @@ _TIME_SUMS: dict[tuple[str, Type, Type], str] = {
     ("+", "int", "date"): "date",
     ("-", "date", "date"): "int",
     ("-", "timestamp", "timestamp"): "interval",
+    ("-", "time", "time"): "interval",
+    ("+", "date", "time"): "timestamp",
+    ("+", "time", "date"): "timestamp",
     ("-", "timestamptz", "timestamptz"): "interval",
 }
 
@@ -189,7 +269,7 @@ _TIME_SUMS: dict[tuple[str, Type, Type], str] = {
 def _sum_type(ctx: Context, node: exp.Expression, left: Type, right: Type) -> Type:
     op = "+" if isinstance(node, exp.Add) else "-"
     if left in NUMBERS and right in NUMBERS:
-        return unify((left, right))
+        return met(left, right)
     if (op, left, right) in _TIME_SUMS:
         return _TIME_SUMS[op, left, right]
     if {left, right} == {None, "interval"}:
@@ -206,23 +286,59 @@ def _widened(typed: Typed, to: Type) -> exp.Expression:
     return sql(f"CAST({{0}} AS {wider})", node) if wider and to != of else node
 
 
-def _sum(ctx: Context, node: exp.Expression) -> Typed:
+def _operands(ctx: Context, node: exp.Expression) -> tuple[Typed, Typed]:
+    """Both sides; a text or a NULL beside a number is a number of that type."""
     left, right = ctx(node.this), ctx(node.expression)
+    return _like_other(ctx, node.this, left, right[1]), _like_other(ctx, node.expression, right, left[1])
+
+
+def _like_other(ctx: Context, node: exp.Expression, typed: Typed, other: Type) -> Typed:
+    value, of = typed
+    if of != "unknown" or other not in NUMBERS:
+        return typed
+    if isinstance(node, exp.Null):
+        return sql(f"CAST(NULL AS {duckdb_type(str(other))})"), other
+    return (cast_to(ctx, value, of, str(other)), other) if isinstance(node, exp.Literal) else typed
+
+
+def _sum(ctx: Context, node: exp.Expression) -> Typed:
+    left, right = _operands(ctx, node)
+    if left[1] == "jsonb" and isinstance(node, exp.Sub):
+        return taken_out(ctx, node, left[0], right)
     of = _sum_type(ctx, node, left[1], right[1])
     op = "+" if isinstance(node, exp.Add) else "-"
+    if of == "time" and "interval" in (left[1], right[1]):
+        return _moved(ctx, *((left, right) if left[1] == "time" else (right, left)), sign=op)
     parts = (as_utc(_widened(side, of), side[1]) for side in (left, right))
-    result = as_instant(sql(f"({{0}} {op} {{1}})", *parts), of)
+    template = (
+        "to_microseconds(epoch_us({0}) - epoch_us({1}))" if left[1] == right[1] == "time" else f"({{0}} {op} {{1}})"
+    )
+    result = as_instant(sql(template, *parts), of)
     if of == "int" and left[1] == "date":
         result = sql("CAST({0} AS INTEGER)", result)
     return (result, of) if "interval" in (left[1], right[1]) else _checked(ctx, result, of)
 
 
+def _moved(ctx: Context, time: Typed, interval: Typed, sign: str) -> Typed:
+    """A time of day by an interval: beyond midnight there is none."""
+    moved = sql(f"rw_time_plus({{0}}, {sign}(rw_clock_us({{1}})))", time[0], interval[0])
+    if ctx.in_view:
+        return moved, "time"
+    both = sql("CASE WHEN {0} IS NOT NULL THEN {1} END", time[0], interval[0])
+    return ctx.or_fail(both, moved, "time + interval"), "time"
+
+
 def _product(ctx: Context, node: exp.Expression) -> Typed:
-    left, right = ctx(node.this), ctx(node.expression)
+    left, right = _operands(ctx, node)
     types = (left[1], right[1])
     if "interval" in types:
-        return _checked(ctx, sql("({0} * {1})", left[0], right[0]), "interval")
-    of = unify(types)
+        times, factor = (left, right) if types[0] == "interval" else (right, left)
+        if factor[1] in INTEGERS:
+            return _checked(ctx, sql("({0} * {1})", times[0], factor[0]), "interval")
+        if factor[1] not in NUMBERS:
+            raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the number")
+        return sql("rw_interval_times({0}, CAST({1} AS DOUBLE))", times[0], factor[0]), "interval"
+    of = met(*types)
     if of not in (None, *NUMBERS) or (of is None and None not in types):
         raise ctx.unsupported(node, f"{types[0]} * {types[1]}", "cast the operands")
     return _checked(ctx, sql("({0} * {1})", _widened(left, of), _widened(right, of)), of)
@@ -237,8 +353,8 @@ def _divisor(ctx: Context, node: exp.Expression) -> exp.Expression:
 
 
 def _quotient(ctx: Context, node: exp.Expression) -> Typed:
-    left, right = ctx(node.this), ctx(node.expression)
-    of = unify((left[1], right[1]))
+    left, right = _operands(ctx, node)
+    of = met(left[1], right[1])
     if of in INTEGERS:
         return sql("({0} // {1})", left[0], _divisor(ctx, right[0])), of
     if of in FLOATS:
@@ -246,7 +362,7 @@ def _quotient(ctx: Context, node: exp.Expression) -> Typed:
     if of == "numeric":
         return sql("(CAST({0} AS DOUBLE) / {1})", left[0], _divisor(ctx, right[0])), "numeric"
     if left[1] == "interval" and right[1] in NUMBERS:
-        return sql("({0} / {1})", left[0], _divisor(ctx, right[0])), "interval"
+        return sql("rw_interval_over({0}, CAST({1} AS DOUBLE))", left[0], _divisor(ctx, right[0])), "interval"
     raise ctx.unsupported(
         node, "/ between operands whose types are not known", "cast one: whole numbers divide without rest"
     )
@@ -257,8 +373,8 @@ def _power(ctx: Context, node: exp.Expression) -> Typed:
 
 
 def _remainder(ctx: Context, node: exp.Expression) -> Typed:
-    left, right = ctx(node.this), ctx(node.expression)
-    of = unify((left[1], right[1]))
+    left, right = _operands(ctx, node)
+    of = met(left[1], right[1])
     if of not in (*INTEGERS, "numeric"):
         raise ctx.unsupported(node, f"{left[1]} % {right[1]}", "cast to whole numbers or numeric")
     return sql("({0} % {1})", left[0], _divisor(ctx, right[0])), of
@@ -295,5 +411,8 @@ OPERATORS: dict[type[exp.Expression], tuple[Rule, frozenset[str]]] = {
     exp.Div: (_quotient, _BINARY | {"typed", "safe"}),
     exp.Pow: (_power, _BINARY),
     exp.Mod: (_remainder, _BINARY),
+    **dict.fromkeys(_BITS, (_bits, _BINARY)),
+    exp.BitwiseNot: (_turned, frozenset({"this"})),
+    **dict.fromkeys((exp.BitwiseLeftShift, exp.BitwiseRightShift), (_shift, _BINARY)),
     exp.AtTimeZone: (_at_time_zone, frozenset({"this", "zone"})),
 }

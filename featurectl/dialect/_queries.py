@@ -11,9 +11,11 @@ from featurectl.dialect._context import Scope
 from featurectl.dialect._hop import hop_as_frame
 from featurectl.dialect._json import share_documents
 from featurectl.dialect._latest import mark_latest, pick_latest
+from featurectl.dialect._merging import merged
 from featurectl.dialect._naming import output_name
+from featurectl.dialect._output import sql
 from featurectl.dialect._relations import Found, conditions, from_items
-from featurectl.dialect._types import unify
+from featurectl.dialect._types import NUMBERS, fields_of, unify
 from featurectl.dialect._windows import name_windows
 
 if TYPE_CHECKING:
@@ -89,7 +91,12 @@ def _sources(ctx: Context, node: exp.Expression) -> Scope:
     first = node.args.get("from_")
     if first is not None:
         first.set("this", from_items(ctx, first.this, node.args.get("joins") or [], found))
-    return Scope(found, ctx.scope)
+    places = [first, *(node.args.get("joins") or [])] if first is not None else []
+    tables = [place.this for place in places if isinstance(place.this, exp.Table)]
+    qualified = frozenset(
+        f"{table.text('db')}.{table.name}" for table in tables if table.text("db") and not table.alias
+    )
+    return Scope(found, ctx.scope, qualified)
 
 
 def _conditions(ctx: Context, node: exp.Expression) -> None:
@@ -101,18 +108,37 @@ def _conditions(ctx: Context, node: exp.Expression) -> None:
     group = node.args.get("group")
     if group is not None:
         ctx.check(group, frozenset({"expressions"}))
-        for key in group.expressions:  # DuckDB takes `(2)` for the second column
-            inner = key.unnest()
-            if not isinstance(key, exp.Literal) and isinstance(
-                inner.this if isinstance(inner, exp.Neg) else inner, exp.Literal
-            ):
-                raise ctx.unsupported(key, "GROUP BY a constant")
-        keys = [ctx(key) for key in group.expressions]
-        _no_intervals(ctx, node, "GROUP BY", [of for _, of in keys])
-        group.set("expressions", [key for key, _ in keys])
+        if len(group.expressions) > 1 and any(isinstance(key, _SETS) for key in group.expressions):
+            raise ctx.wrong(node, "GROUP BY of sets of keys and something else", "RisingWave takes one set alone")
+        if any(isinstance(key, _SETS) for key in group.expressions):  # of no rows there is no total
+            having = node.args.get("having")
+            some = sql("count(*) > 0")
+            node.set("having", exp.Having(this=sql("({0}) AND {1}", having.this, some) if having is not None else some))
+        group.set("expressions", [_key(ctx, node, key) for key in group.expressions])
     distinct = node.args.get("distinct")
     if distinct is not None and distinct.args.get("on") is not None:
         distinct.set("on", ctx.sql(distinct.args["on"]))
+
+
+_SETS = (exp.Rollup, exp.Cube, exp.GroupingSets)
+
+
+def _key(ctx: Context, node: exp.Expression, key: exp.Expression) -> exp.Expression:
+    """A key of GROUP BY, or several sets of keys."""
+    if isinstance(key, (*_SETS, exp.Tuple)):
+        ctx.check(key, frozenset({"expressions"}))
+        if any(isinstance(part.unnest(), exp.Literal) for part in key.expressions):
+            raise ctx.unsupported(key, "GROUP BY a constant")
+        key.set("expressions", [_key(ctx, node, part) for part in key.expressions])
+        return key
+    inner = key.unnest()  # DuckDB takes `(2)` for the second column
+    if not isinstance(key, exp.Literal) and isinstance(
+        inner.this if isinstance(inner, exp.Neg) else inner, exp.Literal
+    ):
+        raise ctx.unsupported(key, "GROUP BY a constant")
+    translated, of = ctx(key)
+    _no_intervals(ctx, node, "GROUP BY", [of])
+    return translated
 
 
 def _no_intervals(ctx: Context, node: exp.Expression, what: str, types: list[Type]) -> None:
@@ -125,7 +151,7 @@ def _projections(ctx: Context, node: exp.Expression) -> Columns | None:
     columns: Columns = {}
     known = True
     projected = []
-    for item in node.expressions:
+    for item in merged(ctx, node, _without_fields(ctx, node.expressions)):
         part, added = _projection(ctx, node, item)
         projected.append(part)
         known = known and added is not None
@@ -133,6 +159,22 @@ def _projections(ctx: Context, node: exp.Expression) -> Columns | None:
             columns[name if name not in columns else f"{name} ({len(columns)})"] = of
     node.set("expressions", projected)
     return columns if known else None
+
+
+def _without_fields(ctx: Context, items: list[exp.Expression]) -> list[exp.Expression]:
+    """`(struct).*` as the fields one by one."""
+    found: list[exp.Expression] = []
+    for item in items:
+        if not isinstance(item, exp.Dot) or not isinstance(item.expression, exp.Star):
+            found.append(item)
+            continue
+        of = ctx(item.this.copy())[1]
+        if of is None or not of.startswith("struct<"):
+            raise ctx.unsupported(item, "(…).* of what is not known to be a struct")
+        found += [
+            exp.Dot(this=item.this.copy(), expression=exp.to_identifier(name, quoted=True)) for name in fields_of(of)
+        ]
+    return found
 
 
 def _projection(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
@@ -152,7 +194,6 @@ def _projection(ctx: Context, select: exp.Expression, item: exp.Expression) -> R
 def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
     star = item.this if isinstance(item, exp.Column) else item
     ctx.check(star, frozenset({"except_"}))
-    _merged(ctx, select, item)
     prefix = item.text("table") if isinstance(item, exp.Column) else ""
     excepted = [
         column for column in star.args.get("except_") or [] if not prefix or column.text("table") in ("", prefix)
@@ -170,36 +211,23 @@ def _star(ctx: Context, select: exp.Expression, item: exp.Expression) -> Result:
     return item, columns
 
 
-def _merged(ctx: Context, select: exp.Expression, item: exp.Expression) -> None:
-    """`*` over USING and NATURAL: RisingWave gives the merged columns first, DuckDB the left side as it is."""
-    joins = select.args.get("joins") or []
-    merging = [part for part in joins if part.args.get("using") or part.args.get("method") == "NATURAL"]
-    if not merging:
-        return
-    left, *others = ctx.scope.sources.values()
-    if (
-        len(joins) > 1
-        or left is None
-        or others[0] is None
-        or str(merging[0].args.get("side") or "") not in ("", "LEFT")
-    ):
-        raise ctx.unsupported(item, "SELECT * over this join with USING or NATURAL", "name the columns")
-    using = [column.name for column in merging[0].args.get("using") or []]
-    common = using or [name for name in left if name in others[0]]
-    if list(left)[: len(common)] != common:
-        raise ctx.unsupported(item, "SELECT * over a join with USING that reorders columns", "name the columns")
-
-
 def _order(ctx: Context, node: exp.Expression) -> None:
     order = node.args.get("order")
+    if order is not None:  # by a text that is the same in each row
+        given = [term for term in order.expressions if not (isinstance(term.this, exp.Literal) and term.this.is_string)]
+        node.set("order", exp.Order(expressions=given) if given else None)
     for term in order.expressions if order is not None else []:
         ctx.check(term, frozenset({"this", "desc", "nulls_first"}))
-        if isinstance(term.this, exp.Literal) and term.this.is_string:
-            raise ctx.unsupported(term, "ORDER BY a constant")
         term.set("this", ctx.sql(term.this))
 
 
 def _limits(ctx: Context, node: exp.Expression) -> None:
+    fetch = node.args.get("limit")
+    if isinstance(fetch, exp.Fetch):
+        options = fetch.args.get("limit_options")
+        if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
+            raise ctx.unsupported(node, "FETCH … WITH TIES", "rank() OVER (…) <= n in an outer query")
+        node.set("limit", exp.Limit(expression=fetch.args.get("count") or exp.Literal.number(1)))
     for name in ("limit", "offset"):
         part = node.args.get(name)
         if part is None or isinstance(part.args.get("expression"), exp.Literal):
@@ -211,16 +239,27 @@ def _limits(ctx: Context, node: exp.Expression) -> None:
         if isinstance(count, exp.Literal) and count.this.isdigit():
             part.set("expression", exp.Literal.number(count.this))
             continue
-        raise ctx.unsupported(node, f"{name.upper()} that is not a number")
+        if count is None or count.find(exp.Column, exp.Query):
+            raise ctx.unsupported(node, f"{name.upper()} that is not a number")
+        value, of = ctx(count)
+        if of not in (*NUMBERS, "unknown"):
+            raise ctx.wrong(node, f"{name.upper()} of {of}")
+        part.set("expression", sql("CAST({0} AS BIGINT)", value))
 
 
 def _set_operation(ctx: Context, node: exp.Expression) -> Result:
-    ctx.check(node, _SET)
-    if node.args.get("side") or node.args.get("kind"):
+    ctx.check(node, _SET | {"by_name", "on"})
+    if node.args.get("side"):
         raise ctx.unsupported(node, "a set operation BY NAME")
     ctx = _with(ctx, node)
     left, columns = query(ctx, node.this)
     right, others = query(ctx, node.expression)
+    if node.args.get("by_name"):
+        common = _corresponding(ctx, node, columns, others)
+        left, columns = _narrowed(left, columns, common)
+        right, others = _narrowed(right, others, common)
+        for name in ("by_name", "on", "kind"):
+            node.set(name, None)
     node.set("this", left)
     node.set("expression", right)
     _order(ctx.within(Scope({"": columns}, ctx.scope)), node)
@@ -233,6 +272,25 @@ def _set_operation(ctx: Context, node: exp.Expression) -> Result:
         _no_intervals(ctx, node, type(node).key.upper(), [*columns.values(), *others.values()])
     pairs = zip(columns.items(), others.values(), strict=True)
     return node, {name: _common(ctx, node, name, of, other) for (name, of), other in pairs}
+
+
+def _corresponding(ctx: Context, node: exp.Expression, left: Columns | None, right: Columns | None) -> list[str]:
+    """The columns of UNION CORRESPONDING [BY (…)]: those that both sides have."""
+    if left is None or right is None:
+        raise ctx.unsupported(node, "CORRESPONDING over columns that are not known")
+    names = [column.name for column in node.args.get("on") or []] or [name for name in left if name in right]
+    if node.args.get("on") and any(
+        list(left).index(name) != list(right).index(name) for name in names if name in left and name in right
+    ):
+        raise ctx.unsupported(node, "CORRESPONDING BY of columns that stand at other places", "name them in a SELECT")
+    if not names or set(names) - set(left) or set(names) - set(right):
+        raise ctx.wrong(node, "CORRESPONDING over columns that not both sides have")
+    return names
+
+
+def _narrowed(side: exp.Expression, columns: Columns | None, names: list[str]) -> Result:
+    listed = ", ".join('"' + name.replace('"', '""').replace("{", "{{").replace("}", "}}") + '"' for name in names)
+    return sql(f"(SELECT {listed} FROM ({{0}}) AS rw_side)", side), {name: (columns or {})[name] for name in names}
 
 
 def _common(ctx: Context, node: exp.Expression, name: str, of: Type, other: Type) -> Type:

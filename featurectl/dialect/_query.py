@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from featurectl.dialect._statements import CreateTable, Statement
+    from featurectl.dialect._statements import CreateFunction, CreateTable, Statement
 
     Schema = Mapping[str, Mapping[str, str]]
 
@@ -99,7 +99,7 @@ def parse_query(sql: str, *, file: str | None = None, first_line: int = 1) -> Qu
 
     from featurectl.dialect._grammar import fold_identifiers, parse_one
 
-    closing = _EMIT.search(sql)
+    closing = _EMIT.search(sql) if sql.rstrip(" \n\t\r;")[-5:].lower() == "close" else None
     if closing:
         line = first_line + sql.count("\n", 0, closing.start(1))
         hint = "leave it out: a view answers with what is known now, and a late event revises its window"
@@ -118,6 +118,7 @@ def translate_query(
     in_view: bool = True,
     schema: Schema | None = None,
     keys: Mapping[str, Sequence[str]] | None = None,
+    functions: Mapping[str, CreateFunction] | None = None,
 ) -> str:
     """The query in DuckDB's SQL, with RisingWave's meaning. It relies on `MACROS`.
 
@@ -128,6 +129,7 @@ def translate_query(
             some operators mean other things for other types.
         keys: The primary keys of relations, as far as they are known: an ASOF join takes the row with the smallest
             key of those that are equally near, and with no key known the row whose values are the smallest.
+        functions: What CREATE FUNCTION … LANGUAGE SQL made, by name.
 
     Raises:
         UnsupportedOnEngine: a construct that is not known to mean the same on DuckDB.
@@ -136,17 +138,23 @@ def translate_query(
     from featurectl.dialect._output import to_duckdb
     from featurectl.dialect._translation import translated
 
-    return to_duckdb(translated(query, in_view=in_view, schema=schema or {}, keys=keys)[0])
+    return to_duckdb(translated(query, in_view=in_view, schema=schema or {}, keys=keys, functions=functions)[0])
 
 
-def output_types(query: Query, *, schema: Schema | None = None) -> dict[str, str | None] | None:
+def output_types(
+    query: Query,
+    *,
+    in_view: bool = True,
+    schema: Schema | None = None,
+    functions: Mapping[str, CreateFunction] | None = None,
+) -> dict[str, str | None] | None:
     """The output columns with RisingWave's types, None for a type that is not known.
 
     Answers None if the columns themselves depend on a relation that is not in the schema.
     """
     from featurectl.dialect._translation import translated
 
-    return translated(query, in_view=True, schema=schema or {})[1]
+    return translated(query, in_view=in_view, schema=schema or {}, functions=functions)[1]
 
 
 def differences(old: Query, new: Query) -> tuple[Difference, ...]:

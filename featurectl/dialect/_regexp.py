@@ -43,10 +43,15 @@ class Group:
 
 @dataclass
 class Pattern:
-    """A pattern in RE2's spelling, with its groups."""
+    """A pattern in RE2's spelling, with its groups.
+
+    `width` is the fewest characters that it takes, `anchored` whether it tells where a text begins.
+    """
 
     text: str
     groups: list[Group] = field(default_factory=list)
+    width: int = 0
+    anchored: bool = False
 
 
 class _Unknown(Exception):
@@ -61,12 +66,12 @@ def translate_pattern(ctx: Context, node: exp.Expression, pattern: str, flags: s
     """
     reader = _Reader(pattern)
     try:
-        text, _ = reader.alternation()
+        text, width = reader.alternation()
         if reader.rest:
             raise _Unknown(reader.rest)
     except _Unknown as error:
         raise ctx.unsupported(node, f"the regular expression {pattern!r} (at {error})") from error
-    return Pattern(f"(?i:{text})" if "i" in flags else text, reader.groups)
+    return Pattern(f"(?i:{text})" if "i" in flags else text, reader.groups, width, reader.anchored)
 
 
 class _Reader:
@@ -75,6 +80,7 @@ class _Reader:
     def __init__(self, pattern: str) -> None:
         self.rest = pattern
         self.groups: list[Group] = []
+        self.anchored = False
 
     def take(self, count: int) -> str:
         taken, self.rest = self.rest[:count], self.rest[count:]
@@ -125,6 +131,7 @@ class _Reader:
             return self.escape()
         if head in "*+?{":
             raise _Unknown(head)
+        self.anchored |= head == "^"
         return self.take(1), 0 if head in "^$" else 1
 
     def group(self) -> tuple[str, int]:
@@ -149,6 +156,7 @@ class _Reader:
         if char in _CLASSES:
             return _CLASSES[char][0], 1
         if char in ("A", "z"):
+            self.anchored |= char == "A"
             return f"\\{char}", 0
         if not char or char not in _ESCAPED:
             raise _Unknown(f"\\{char}")

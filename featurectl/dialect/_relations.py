@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._asof import asof
-from featurectl.dialect._casts import interval_parts, spelled
 from featurectl.dialect._context import Scope
+from featurectl.dialect._intervals import interval_parts, spelled
 from featurectl.dialect._output import sql
 from featurectl.dialect._table_functions import from_function
 from featurectl.dialect._times import as_instant, as_utc
@@ -39,6 +39,10 @@ class WindowCall:
             raise ctx.wrong(node, f"{self.name.upper()} takes {sizes + 2} or {sizes + 3} arguments")
         self.input, self.time, *rest = function.expressions
         micros = [_microseconds(ctx, part) for part in rest]
+        if self.name == "hop" and not _divides(*(interval_parts(ctx, part) for part in rest[:2])):
+            raise ctx.wrong(
+                node, "HOP's window size has to be a multiple of its hop", "write both in hours, or in days"
+            )
         self.offset = micros[sizes] if len(micros) > sizes else 0
         self.slide, self.size = micros[0], micros[sizes - 1]
         if self.slide <= 0 or self.size % self.slide:
@@ -53,6 +57,14 @@ class WindowCall:
         """The same for a time that is no instant."""
         shift = (self.offset - _BUCKET_ORIGIN) % self.slide
         return sql(f"time_bucket({_micros(self.slide)}, {{0}}, {_micros(shift)})", time)
+
+
+def _divides(slide: dict[str, int], size: dict[str, int]) -> bool:
+    """Days are no hours here: RisingWave wants each unit to be the same multiple."""
+    pairs = [(slide[unit], size[unit]) for unit in size if slide[unit] or size[unit]]
+    if not all(one and not whole % one for one, whole in pairs):
+        return False
+    return len({whole // one for one, whole in pairs}) == 1
 
 
 def _microseconds(ctx: Context, node: exp.Expression) -> int:

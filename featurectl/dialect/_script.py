@@ -12,11 +12,14 @@ from featurectl.dialect._expressions import RULES
 from featurectl.dialect._queries import query
 from featurectl.dialect._query import parse_query
 from featurectl.dialect._split import Piece, split_statements
+from featurectl.dialect._sql_functions import create_function
 from featurectl.dialect._statements import CreateIndex, CreateSink, CreateTable, CreateView, DropTable, Statement
 from featurectl.dialect._tables import create_relation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from featurectl.dialect._context import Columns
 
 __all__ = ["script_of"]
 
@@ -45,8 +48,11 @@ def _statement(
     head = _HEAD.match(piece.text)
     verb, kind = (head[1].upper(), head[3].upper()) if head else ("", "")
     cursor = Cursor(piece, file)
-    if verb == "CREATE" and kind in ("TABLE", "SOURCE"):
-        return create_relation(cursor, lambda line: Context(RULES, query, {}, False, file, line))
+    if verb == "CREATE" and kind in ("TABLE", "SOURCE", "FUNCTION"):
+        columns: dict[str, Columns] = {name: dict(table.columns) for name, table in tables.items()}
+        columns |= {name: dict(types) for name, types in schema.items()}
+        create = create_function if kind == "FUNCTION" else create_relation
+        return create(cursor, lambda line: Context(RULES, query, columns, False, file, line))
     if verb == "CREATE" and kind in ("MATERIALIZED", "VIEW"):
         return _view(cursor)
     if verb == "CREATE" and kind in ("INDEX", "UNIQUE"):

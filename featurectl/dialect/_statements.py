@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlterTable",
+    "CreateFunction",
     "CreateIndex",
     "CreateSink",
     "CreateSource",
@@ -102,6 +103,19 @@ class CreateView(Statement):
 
 
 @dataclass(frozen=True)
+class CreateFunction(Statement):
+    """CREATE FUNCTION … LANGUAGE SQL of one expression; the types are RisingWave's.
+
+    `parameters` maps names to types; one without a name is `$1`, `$2` … by its place.
+    """
+
+    name: str
+    parameters: dict[str, str]
+    returns: str
+    body: str
+
+
+@dataclass(frozen=True)
 class CreateIndex(Statement):
     """CREATE INDEX: it changes no answer."""
 
@@ -134,11 +148,12 @@ class InsertValues(Dml):
 
 @dataclass(frozen=True)
 class AlterTable(Statement):
-    """ALTER TABLE … ADD COLUMN."""
+    """ALTER TABLE … ADD COLUMN or DROP COLUMN."""
 
     name: str
     added: dict[str, str]
     duckdb_sql: str
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ def create_relation(cursor: Cursor, context: Callable[[int], Context]) -> Create
     if cursor.take("("):
         _items(cursor, context, found)
     _clauses(cursor, found)
+    if not is_source and cursor.take("AS"):
+        return _filled(cursor, context, name, found, exists)
     options, shape, encode = _connector(cursor, found)
     if not cursor.is_done:
         raise cursor.unsupported(f"{cursor.peek()} in CREATE {'SOURCE' if is_source else 'TABLE'}")
@@ -232,6 +234,29 @@ def _table(
         found.append_only,
         found.watermarks,
     )
+
+
+def _filled(
+    cursor: Cursor, context: Callable[[int], Context], name: str, found: _Definition, exists: bool
+) -> CreateTable:
+    """CREATE TABLE … AS SELECT …: the columns' types are those of the query."""
+    ctx = context(cursor.line)
+    tree = parse_one(cursor.text(cursor.position), file=ctx.file, first_line=ctx.first_line)
+    fold_identifiers(tree)
+    if found.key or any(found.columns.values()):
+        raise ctx.unsupported(tree, "CREATE TABLE AS with a key or with types")
+    rows, columns = ctx.query(ctx, tree)
+    if columns is None or None in columns.values():
+        raise ctx.unsupported(tree, "CREATE TABLE AS of columns whose types are not known", "cast them")
+    if len(found.columns) > len(columns):
+        raise ctx.wrong(tree, "more column names than columns")
+    names = [*found.columns, *list(columns)[len(found.columns) :]]
+    types = {to: "varchar" if of == "unknown" else str(of) for to, of in zip(names, columns.values(), strict=True)}
+    cells = ", ".join(f"CAST({_quoted(to)} AS {duckdb_type(of)}) AS {_quoted(to)}" for to, of in types.items())
+    head = f"CREATE TABLE {'IF NOT EXISTS ' if exists else ''}{_quoted(name)} AS"
+    body = f"SELECT {cells} FROM (\n{to_duckdb(rows)}\n) AS rw_rows ({', '.join(map(_quoted, types))})"
+    piece = cursor.piece
+    return CreateTable(piece.text, piece.line, name, types, (), f"{head}\n{body}", append_only=found.append_only)
 
 
 def _definition(ctx: Context, table: str, found: _Definition, column: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from featurectl.dialect._context import Columns
     from featurectl.dialect._query import Query
+    from featurectl.dialect._statements import CreateFunction
 
     Keys: TypeAlias = Mapping[str, Sequence[str]] | None
 
@@ -24,12 +25,20 @@ __all__ = ["translated"]
 
 
 def translated(
-    query: Query, *, in_view: bool, schema: Mapping[str, Mapping[str, str]], keys: Keys = None
+    query: Query,
+    *,
+    in_view: bool,
+    schema: Mapping[str, Mapping[str, str]],
+    keys: Keys = None,
+    functions: Mapping[str, CreateFunction] | None = None,
 ) -> tuple[exp.Expression, Columns | None]:
     """A translated copy of the query's tree, and its output columns."""
     known = {relation: {column: rw_type(of) for column, of in columns.items()} for relation, columns in schema.items()}
     arrows = not query.text or "->" in query.text
-    ctx = Context(RULES, translate, known, in_view, query.file, query.first_line, keys=keys or {}, has_arrows=arrows)
+    place = (query.file, query.first_line)
+    ctx = Context(
+        RULES, translate, known, in_view, *place, keys=keys or {}, has_arrows=arrows, functions=functions or {}
+    )
     return translate(ctx, _copied(query.tree))
 
 

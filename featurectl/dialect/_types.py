@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlglot import exp
+
 __all__ = [
     "DUCKDB_TYPES",
     "INTEGERS",
@@ -20,9 +22,12 @@ __all__ = [
     "NUMBERS",
     "TEMPORAL",
     "Type",
+    "data_type",
     "duckdb_type",
     "fields_of",
     "is_kind",
+    "met",
+    "postgres_name",
     "rw_type",
     "unify",
 ]
@@ -79,6 +84,15 @@ _NAMES = {
     "json": "jsonb",
 }
 
+_POSTGRES_NAMES = {
+    "int": "integer",
+    "double": "double precision",
+    "varchar": "character varying",
+    "time": "time without time zone",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+}
+
 # What a function's argument may be.
 KINDS = {
     "any": None,
@@ -113,7 +127,7 @@ def _struct(text: str) -> Type:
     """`STRUCT<a INT, b VARCHAR>` and `STRUCT(a INTEGER, b VARCHAR)`."""
     members = []
     for part in _split(text[text.index("<" if "<" in text.split("(", maxsplit=1)[0] else "(") + 1 : -1]):
-        found = re.match(r'\s*("(?:[^"]|"")*"|\w+)\s+(.+)$', part, re.S)
+        found = re.match(r'\s*("(?:[^"]|"")*"|[\w ]+(?=:)|\w+)(?:\s*:\s*|\s+)(.+)$', part, re.S)
         of = rw_type(found[2]) if found else None
         if found is None or of is None:
             return None
@@ -146,7 +160,31 @@ def duckdb_type(name: str) -> str:
         return f"{duckdb_type(name[:-2])}[]"
     if name.startswith("struct<"):
         return "STRUCT(" + ", ".join(f'"{field}" {duckdb_type(of)}' for field, of in fields_of(name).items()) + ")"
-    return DUCKDB_TYPES[name]
+    return DUCKDB_TYPES["varchar" if name == "unknown" else name]
+
+
+def postgres_name(of: str) -> str:
+    """What pg_typeof says."""
+    base = of.rstrip("[]")
+    name = "record" if base.startswith("struct<") else _POSTGRES_NAMES.get(base, base)
+    return name + of.removeprefix(base)
+
+
+@lru_cache(maxsize=256)
+def data_type(name: str) -> exp.DataType:
+    """A canonical name as a type in a tree."""
+    from sqlglot import exp
+
+    return exp.DataType.build(_spelled(name), dialect="risingwave")
+
+
+def _spelled(name: str) -> str:
+    if name.endswith("[]"):
+        return f"{_spelled(name[:-2])}[]"
+    if name.startswith("struct<"):
+        fields = (f'"{field}" {_spelled(of)}' for field, of in fields_of(name).items())
+        return f"STRUCT<{', '.join(fields)}>"
+    return {"double": "double precision", "jsonb": "JSONB", "unknown": "varchar"}.get(name, name)
 
 
 def is_kind(kind: str, of: Type) -> bool:
@@ -158,7 +196,7 @@ def is_kind(kind: str, of: Type) -> bool:
 
 
 def unify(types: Iterable[Type]) -> Type:
-    """The one type that CASE, COALESCE, UNION and comparisons bring their parts to."""
+    """The one type that CASE, COALESCE, VALUES and UNION bring their parts to."""
     known = [name for name in types if name != "unknown"]
     if not known:
         return "unknown"
@@ -167,9 +205,13 @@ def unify(types: Iterable[Type]) -> Type:
     distinct = {name for name in known if name is not None}
     if len(distinct) == 1:
         return distinct.pop()
-    if "real" in distinct and distinct <= set(NUMBERS):
-        return "double"  # whatever meets a REAL meets in double precision
     for tower in (NUMBERS, TEMPORAL):
         if distinct <= set(tower):
             return max(distinct, key=tower.index)
     return None
+
+
+def met(*types: Type) -> Type:
+    """The type in which operators and comparisons bring their operands together."""
+    common = unify(types)
+    return "double" if common == "real" and any(of not in ("real", "unknown") for of in types) else common

@@ -160,7 +160,10 @@ class Effects:
             elif isinstance(statement, CreateTable):
                 found[statement.name] = dict(statement.columns)
             elif isinstance(statement, AlterTable):
-                found.setdefault(statement.name, {}).update(statement.added)
+                columns = found.setdefault(statement.name, {})
+                columns.update(statement.added)
+                for name in statement.dropped:
+                    columns.pop(name, None)
         return found
 
     @staticmethod

@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 
 from featurectl.dialect import (
     AlterTable,
+    CreateFunction,
     CreateSourceTable,
     CreateTable,
     Dml,
     DropTable,
     EngineOnly,
     InsertValues,
+    output_types,
     parse_ddl,
+    parse_query,
+    parse_script,
+    translate_query,
 )
 from featurectl.errors import ProjectError, UnsupportedOnEngine
 
@@ -133,12 +138,12 @@ REFUSED = [
     "CREATE TABLE t (data BYTEA) APPEND ONLY WITH (connector = 'kafka', topic = 't') FORMAT PLAIN ENCODE JSON",
     "CREATE TABLE t (a INT, WATERMARK FOR a AS a)",
     "CREATE TABLE t (a INT UNIQUE)",
-    "CREATE TABLE t AS SELECT 1 AS a",
+    "CREATE TABLE t AS SELECT a FROM somewhere_else",
     "CREATE TABLE s.t (a INT)",
     "CREATE TABLE t (a UUID)",
     "CREATE MATERIALIZED VIEW v AS SELECT 1 AS a",
     "CREATE INDEX i ON t (a)",
-    "ALTER TABLE t DROP COLUMN a",
+    "ALTER TABLE t RENAME COLUMN a TO b",
     "DROP TABLE t CASCADE",
     "DROP VIEW v",
     "INSERT INTO t VALUES (1) RETURNING a",
@@ -208,6 +213,44 @@ def test_a_row_of_an_older_version_counts_for_nothing(con: duckdb.DuckDBPyConnec
     assert con.execute("SELECT * FROM v ORDER BY k").fetchall() == [(3, None, 5, 2), (4, 2, 1, 2)]
 
 
+def test_a_table_of_a_query_and_rows_that_leave_columns_out(con: duckdb.DuckDBPyConnection) -> None:
+    text = (
+        "CREATE TABLE t (a INT, b NUMERIC DEFAULT 2, c VARCHAR); INSERT INTO t VALUES (1), (3); "
+        "INSERT INTO t SELECT a + 1 FROM t WHERE a = 3; UPDATE t SET b = DEFAULT, c = 'x' WHERE a > 1; "
+        "ALTER TABLE t DROP COLUMN c; CREATE TABLE u (n) AS SELECT sum(a) AS s, 'x' AS x FROM t"
+    )
+    statements = parse_ddl(text)
+    for statement in statements:
+        con.execute(statement.duckdb_sql)  # type: ignore[attr-defined]
+    assert con.execute("SELECT * FROM t ORDER BY a").fetchall() == [(1, 2), (3, 2), (4, 2)]
+    assert con.execute("SELECT * FROM u").fetchall() == [(8, "x")]
+    *_, dropped, made = statements
+    assert isinstance(dropped, AlterTable) and dropped.dropped == ("c",)
+    assert isinstance(made, CreateTable) and made.columns == {"n": "bigint", "x": "varchar"}
+
+
 def test_an_option_of_a_table_that_drops_rows_is_refused() -> None:
     with pytest.raises(UnsupportedOnEngine, match="retention_seconds"):
         parse_ddl("CREATE TABLE v (k INT) WITH (retention_seconds = 5)")
+
+
+def test_a_function_of_one_expression_is_written_out_where_it_is_called(con: duckdb.DuckDBPyConnection) -> None:
+    script = (
+        "CREATE FUNCTION letters(t varchar, x varchar) RETURNS int LANGUAGE SQL AS "
+        "$$SELECT length(t) - length(replace(t, x, ''))$$; "
+        "CREATE FUNCTION total(int, bigint) RETURNS numeric LANGUAGE SQL AS 'SELECT $1 + $2'"
+    )
+    functions = {made.name: made for made in parse_script(script) if isinstance(made, CreateFunction)}
+    query = parse_query(
+        "SELECT letters(t || 'b', 'b') AS a, total(1, letters(t, 'a')) AS b FROM (SELECT 'abba' AS t) AS s"
+    )
+    translated = translate_query(query, functions=functions)
+    assert con.execute(translated).fetchall() == [(3, 3)]
+    assert output_types(query, functions=functions) == {"a": "int", "b": "numeric"}
+    with pytest.raises(UnsupportedOnEngine, match="total"):
+        translate_query(query, functions={"letters": functions["letters"]})
+    for body in ("SELECT a FROM t", "SELECT 1, 2"):
+        with pytest.raises(UnsupportedOnEngine, match="more than one expression"):
+            parse_script(f"CREATE FUNCTION f() RETURNS int LANGUAGE SQL AS '{body}'")
+    with pytest.raises(UnsupportedOnEngine, match="LANGUAGE SQL"):
+        parse_script("CREATE FUNCTION f() RETURNS int LANGUAGE python AS $$1$$")

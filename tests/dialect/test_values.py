@@ -46,6 +46,11 @@ class Values:
         return found
 
     @property
+    def in_view(self) -> bool:
+        """Whether RisingWave takes the queries as views; what it does not take is asked."""
+        return self.name != "questions"
+
+    @property
     def schema(self) -> dict[str, dict[str, str]]:
         return {s.name: s.columns for s in parse_ddl(self.setup) if isinstance(s, CreateTable)}
 
@@ -83,7 +88,7 @@ def comparable(rows: list[tuple[Any, ...]]) -> list[str]:
 
 
 def on_duckdb(con: duckdb.DuckDBPyConnection, values: Values, query: str) -> list[str]:
-    translated = translate_query(parse_query(query), schema=values.schema)
+    translated = translate_query(parse_query(query), in_view=values.in_view, schema=values.schema)
     return comparable(con.execute(translated).fetchall())
 
 
@@ -128,6 +133,9 @@ def test_risingwave_still_answers_so(risingwave: Callable[[str], list[tuple[Any,
     risingwave("FLUSH")
     answers = {}
     for title, query in values.queries.items():
+        if not values.in_view:
+            answers[title] = [json.loads(row) for row in comparable(risingwave(query))]
+            continue
         risingwave(f"CREATE MATERIALIZED VIEW answers AS {query}")
         answers[title] = [json.loads(row) for row in comparable(risingwave("SELECT * FROM answers"))]
         risingwave("DROP MATERIALIZED VIEW answers")

@@ -130,6 +130,8 @@ CASES = [
      {"value": {"raw.data.log_offset"}}),
     ("v", "SELECT e.v FROM t, LATERAL generate_series(1, t.a) AS e(v)", {"value": {"t.a"}}),
     ("x", "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY a) AS x FROM t", {"value": {"t.a"}, "rows": {"t.*"}}),
+    ("x", "SELECT array_transform(ARRAY[a], |e| e + 1) AS x FROM t GROUP BY a", {"value": {"t.a"}}),
+    ("x", "SELECT array_transform(ARRAY[a, b], |e| e + 1) AS x FROM t", {"value": {"t.a", "t.b"}}),
     ("x", "SELECT string_agg(b::varchar, ',' ORDER BY a) AS x FROM t",
      {"value": {"t.b"}, "order": {"t.a"}, "rows": {"t.*"}}),
 ]  # fmt: skip

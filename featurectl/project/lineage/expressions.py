@@ -130,8 +130,8 @@ def is_aggregated(item: exp.Expression, keys: list[exp.Expression] | None, scope
     if keys is None:
         return any(_is_aggregate(node) for node in _outside_windows(item))
     known = {scope.resolve(key) for key in keys if isinstance(key, exp.Column)}
-    for node in item.walk(prune=lambda inner: inner in keys or isinstance(inner, exp.Query)):
-        if node in keys or isinstance(node, exp.Query):
+    for node in item.walk(prune=lambda inner: inner in keys or isinstance(inner, exp.Query | exp.Lambda)):
+        if node in keys or isinstance(node, exp.Query | exp.Lambda):
             continue
         if _is_aggregate(node) or (isinstance(node, exp.Column) and not _is_key(node, known, scope)):
             return True
@@ -285,4 +285,5 @@ _RULES: dict[type[exp.Expression], Callable[[exp.Expression, Scope], Column]] = 
     exp.Intersect: _query,
     exp.Values: _query,
     exp.Exists: _exists,
+    exp.Lambda: lambda _node, _scope: Column(),  # it reads nothing but its own arguments
 }

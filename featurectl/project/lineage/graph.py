@@ -175,7 +175,8 @@ def _columns_of_tables(project: Project) -> dict[str, tuple[str, ...]]:
             elif isinstance(statement, CreateTable):
                 found[statement.name] = tuple(statement.columns)
             elif isinstance(statement, AlterTable):
-                found[statement.name] = (*found.get(statement.name, ()), *statement.added)
+                kept = [name for name in found.get(statement.name, ()) if name not in statement.dropped]
+                found[statement.name] = (*kept, *statement.added)
     return found
 
 

@@ -33,6 +33,7 @@ _CHECKS: dict[str, Check] = {
     "RW205": relations.unbounded_joins,
     "RW206": relations.stars,
     "RW207": aggregates.poisoned_by_nan,
+    "RW208": windows.frames_without_values,
 }
 _OF_TRAINING = ("RW204",)
 

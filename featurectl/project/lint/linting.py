@@ -106,12 +106,13 @@ def _facts_of_tables(project: Project, cache: ContentCache) -> dict[str, _Facts]
             text = f"tables\0{migration.rendered.text}"
             for name, added in cache.get(text, partial(_columns_in, migration)):
                 columns = {**(facts[name]["columns"] if name in facts else {}), **added}
+                columns = {column: of for column, of in columns.items() if of}
                 facts[name] = {"kind": "table", "columns": columns, "event_time": None}
     return facts
 
 
 def _columns_in(migration: Migration) -> list[tuple[str, Mapping[str, str]]]:
-    """The columns that a migration gives to tables, in order."""
+    """The columns that a migration gives to tables, in order; one that it drops has no type."""
     from featurectl.dialect import AlterTable, CreateTable
 
     found: list[tuple[str, Mapping[str, str]]] = []
@@ -119,7 +120,7 @@ def _columns_in(migration: Migration) -> list[tuple[str, Mapping[str, str]]]:
         if isinstance(statement, CreateTable):
             found.append((statement.name, statement.columns))
         if isinstance(statement, AlterTable):
-            found.append((statement.name, statement.added))
+            found.append((statement.name, {**statement.added, **dict.fromkeys(statement.dropped, "")}))
     return found
 
 

@@ -40,8 +40,8 @@ _TABLE = (
         "error",
         "RisingWave refuses a window function without PARTITION BY in a view: one worker would keep all rows",
         "partition by the entity; if it has to be all rows, PARTITION BY 1::int",
-        "SELECT k, sum(i) OVER (ORDER BY o ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM orders",
-        "SELECT k, sum(i) OVER (PARTITION BY k ORDER BY o ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM orders",
+        "SELECT k, max(i) OVER (ORDER BY o ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM orders",
+        "SELECT k, max(i) OVER (PARTITION BY k ORDER BY o ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM orders",
     ),
     Rule(
         "RW102",
@@ -49,9 +49,9 @@ _TABLE = (
         "error",
         "RisingWave refuses days and months in a RANGE frame over timestamptz: their length depends on a time zone",
         "write hours: INTERVAL '24 hours' for '1 day'",
-        "SELECT k, sum(n) OVER (PARTITION BY k ORDER BY t"
+        "SELECT k, max(n) OVER (PARTITION BY k ORDER BY t"
         " RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW) AS s FROM orders",
-        "SELECT k, sum(n) OVER (PARTITION BY k ORDER BY t"
+        "SELECT k, max(n) OVER (PARTITION BY k ORDER BY t"
         " RANGE BETWEEN INTERVAL '168 hours' PRECEDING AND CURRENT ROW) AS s FROM orders",
     ),
     Rule(
@@ -160,6 +160,18 @@ _TABLE = (
         "keep it out by an upper bound, for NaN is greater than every number: avg(x) FILTER (WHERE x < 'Infinity')",
         "SELECT k, avg(v) AS mean FROM orders GROUP BY k",
         "SELECT k, avg(v) FILTER (WHERE v < 'Infinity') AS mean FROM orders GROUP BY k",
+    ),
+    Rule(
+        "RW208",
+        "frame-without-values",
+        "warning",
+        "RisingWave takes values back out of a running sum: of a frame that had some and has none left, sum is 0, avg"
+        " of floats NaN, bool_and true and bool_or false, where they were NULL before the first value came",
+        "count first: CASE WHEN count(x) OVER w > 0 THEN sum(x) OVER w END; or let no NULL in: coalesce(x, 0)",
+        "SELECT k, sum(i) OVER (PARTITION BY k ORDER BY t RANGE BETWEEN INTERVAL '24 hours' PRECEDING AND CURRENT ROW)"
+        " AS s FROM orders",
+        "SELECT k, CASE WHEN count(i) OVER w > 0 THEN sum(i) OVER w END AS s FROM orders WINDOW w AS"
+        " (PARTITION BY k ORDER BY t RANGE BETWEEN INTERVAL '24 hours' PRECEDING AND CURRENT ROW)",
     ),
     Rule(
         "RW901",

@@ -22,6 +22,7 @@ __all__ = ["TEMPORAL", "Relation", "Scope", "Source", "columns_of_query", "conju
 
 TEMPORAL = ("date", "timestamp", "timestamptz")
 _UNKNOWN = "?"  # no type has this name
+_WINDOWS = ("tumble", "hop")
 _INNER = (exp.Query, exp.Values, exp.With)
 
 
@@ -176,7 +177,11 @@ class _Walk:
         if relation is not None and relation.kind == "table":
             times.clear()
         stored = bool(named) and named not in ctes
-        lateral = isinstance(item, exp.Lateral)
+        call = item.this if isinstance(item, exp.Table) else item
+        is_function = isinstance(call, exp.Unnest) or (
+            isinstance(call, exp.Anonymous) and call.name.lower() not in _WINDOWS
+        )
+        lateral = isinstance(item, exp.Lateral) or (is_function and call.find(exp.Column) is not None)
         return Source(item.alias or named, item, columns, frozenset(times), stored, lateral)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from featurectl.project.lint.scopes import TEMPORAL
+from featurectl.project.lint.scopes import TEMPORAL, conjuncts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from featurectl.project.lint.scopes import Scope
 
 __all__ = [
+    "frames_without_values",
     "implicit_frames",
     "ranges_of_days",
     "rows_over_time",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 _RANKS = ("row_number", "rank", "dense_rank")
+_LEFT_OVER = {"sum": "0", "avg": "NaN", "bool_and": "true", "bool_or": "false"}
 _OFFSETS = ("lag", "lead")
 _UNKNOWN = ("ntile", "percent_rank", "cume_dist", "nth_value")
 _LONG = re.compile(r"\b(d|days?|w|weeks?|mon|months?|mons|y|yrs?|years?|decades?|centur(y|ies))\b", re.IGNORECASE)
@@ -68,6 +70,20 @@ def rows_over_time(scope: Scope) -> Iterator[tuple[exp.Expression, str]]:
             yield window, f"{what}, ordered by a time, counts rows"
 
 
+def frames_without_values(scope: Scope) -> Iterator[tuple[exp.Expression, str]]:
+    """RW208. A frame that begins before everything keeps what it has seen."""
+    for window in scope.nodes(exp.Window):
+        name, spec = _name(window), _part(scope, window, "spec")
+        left = _LEFT_OVER.get(name)
+        if left is None or spec is None or spec.args.get("start") == "UNBOUNDED" or _is_guarded(window):
+            continue
+        argument = _call(window).expressions[0]
+        if name == "avg" and scope.type_of(argument) not in ("double", "real"):
+            continue
+        if not _has_current_row(spec) or not _is_there(scope, argument):
+            yield window, f"{name} over a frame that can lose all its values: {left}, not NULL"
+
+
 def unknown_functions(scope: Scope) -> Iterator[tuple[exp.Expression, str]]:
     """RW105."""
     for window in scope.nodes(exp.Window):
@@ -78,11 +94,48 @@ def unknown_functions(scope: Scope) -> Iterator[tuple[exp.Expression, str]]:
             yield window, f"the window function {_name(window)}"
 
 
-def _name(window: exp.Expression) -> str:
-    call = window.this
+def _call(window: exp.Expression) -> exp.Expression:
+    call: exp.Expression = window.this
     while isinstance(call, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
         call = call.this
+    return call
+
+
+def _name(window: exp.Expression) -> str:
+    call = _call(window)
     return str(call.this).lower() if isinstance(call, exp.Anonymous) else ""
+
+
+def _is_guarded(window: exp.Expression) -> bool:
+    """Inside a CASE that counts over a window first."""
+    at = window.parent
+    while at is not None and not isinstance(at, exp.Select):
+        if isinstance(at, exp.If) and any(_name(other) == "count" for other in at.this.find_all(exp.Window)):
+            return True
+        at = at.parent
+    return False
+
+
+def _has_current_row(spec: exp.Expression) -> bool:
+    start = spec.args.get("start") == "CURRENT ROW" or spec.args.get("start_side") == "PRECEDING"
+    end = spec.args.get("end") in (None, "CURRENT ROW") or spec.args.get("end_side") == "FOLLOWING"
+    return start and end
+
+
+def _is_there(scope: Scope, argument: exp.Expression) -> bool:
+    """Whether a value is never NULL: a literal, coalesce with one, or what WHERE compares or says."""
+    if isinstance(argument, exp.Literal):
+        return True
+    if isinstance(argument, exp.Anonymous) and str(argument.this).lower() == "coalesce":
+        return any(isinstance(part, exp.Literal) for part in argument.expressions)
+    where = scope.select.args.get("where")
+    held = conjuncts(where.this) if where is not None else []
+    return any(
+        argument in (part.this, part.args.get("expression"))
+        if isinstance(part, exp.EQ | exp.NEQ | exp.LT | exp.LTE | exp.GT | exp.GTE | exp.Between)
+        else isinstance(part, exp.Not) and isinstance(part.this, exp.Is) and part.this.this == argument
+        for part in held
+    )
 
 
 def _part(scope: Scope, window: exp.Expression, key: str) -> exp.Expression | None:

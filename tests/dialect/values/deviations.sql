@@ -32,6 +32,9 @@ SELECT id, t::jsonb ->> 'a' AS x FROM s WHERE id = 12;
 -- query: the mean of infinities as numeric is NaN here
 SELECT avg(t::double precision::numeric)::double precision AS x FROM s WHERE id = 8;
 
+-- query: sums and means of real are reckoned in double precision here
+SELECT sum(f) AS x1, avg(f) AS x2, var_pop(f) AS x3 FROM (SELECT (CASE WHEN id = 1 THEN 16777216 ELSE 1 END)::real AS f FROM s) AS r;
+
 -- query: where every value of a frame has left it, sum is NULL here, 0 there
 SELECT id, sum(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x
 FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id END AS v FROM s WHERE id < 6) AS f;
@@ -39,3 +42,8 @@ FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id END AS v FROM s WHERE id < 6) 
 -- query: where every value of a frame has left it, avg is NULL here, NaN there
 SELECT id, avg(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x
 FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id * 0.5::double precision END AS v FROM s WHERE id < 6) AS f;
+
+-- query: where every value of a frame has left it, bool_and and bool_or are NULL here, true and false there
+SELECT id, bool_and(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS x,
+  bool_or(v) OVER (PARTITION BY p ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS y
+FROM (SELECT id, 1 AS p, CASE WHEN id < 3 THEN id = 1 END AS v FROM s WHERE id < 6) AS f;
