@@ -34,12 +34,11 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="session")
-def risingwave() -> Iterator[Callable[[str], Rows]]:
-    """Runs a statement on RisingWave in a schema of its own."""
-    dsn = os.environ.get("FEATURECTL_TEST_RISINGWAVE_DSN")
-    if not dsn:
-        pytest.skip("FEATURECTL_TEST_RISINGWAVE_DSN is not set: nothing to compare with")
-    with in_a_schema(dsn, f"dialect_{os.getpid()}") as run:
+def risingwave(risingwave_dsn: str) -> Iterator[Callable[[str], Rows]]:
+    """Runs a statement on RisingWave in a database of its own."""
+    from tests.risingwave.databases import database
+
+    with database(risingwave_dsn, barrier_ms=50) as dsn, in_a_schema(dsn, f"dialect_{os.getpid()}") as run:
         yield run
 
 

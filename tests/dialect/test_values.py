@@ -1,7 +1,7 @@
 """The same query gives the same rows: what RisingWave answered is recorded, DuckDB has to answer it.
 
-`values/NAME.sql` holds tables and queries, `values/NAME.json` RisingWave's rows. With FEATURECTL_TEST_RISINGWAVE_DSN
-the recorded rows are held against a real RisingWave too, and with FEATURECTL_UPDATE_VALUES=1 recorded from it.
+`values/NAME.sql` holds tables and queries, `values/NAME.json` RisingWave's rows. `make test-all` asks a real RisingWave
+again; with FEATURECTL_UPDATE_VALUES=1 its answers are recorded.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def test_the_known_deviations_are_as_recorded(tables: Tables, title: str) -> Non
     assert here != there
 
 
+@pytest.mark.slow
 @pytest.mark.risingwave
 @pytest.mark.parametrize("values", ALL, ids=lambda values: values.name)
 def test_risingwave_still_answers_so(risingwave: Callable[[str], list[tuple[Any, ...]]], values: Values) -> None:
