@@ -167,4 +167,4 @@ class DropTable(Statement):
 
 @dataclass(frozen=True)
 class EngineOnly(Statement):
-    """What concerns a server only (users, grants, session settings, comments): embedded skips it."""
+    """What concerns a server only (users, grants, indexes, session settings, comments): embedded skips it."""

@@ -25,6 +25,7 @@ FILES = {
 CREATE TABLE readings (id int PRIMARY KEY, place varchar, at timestamptz, value double precision);
 INSERT INTO readings VALUES
   {_ROWS};
+CREATE INDEX readings_by_place ON readings (place) INCLUDE (value);
 """,
     "sql/hourly.sql": """/*
 entity: place

@@ -86,7 +86,7 @@ class EmbeddedWriter:
     def migrate(self, migration: Migration) -> None:
         """Run a migration and record it in one transaction, with the views above tables whose rows it changed.
 
-        Statements about users mean nothing here.
+        Statements about users and indexes mean nothing here.
         """
         with duckdb_errors(f"{migration.file}"), self._committed() as generation:
             changed = {name for statement in migration.statements if (name := self._run(statement)) is not None}
