@@ -121,21 +121,12 @@ def backfill(
     todo, done = _todo(engine, settings, (name, source, scope), (start, end), chunk, force, only_gaps)
     if dry_run:
         return _rehearsed(engine, (name, source, scope), todo, done, settings.topics.get(name))
-
-    def publish(begins: datetime, ends: datetime) -> Produced:
-        chunk = BackfillChunk(name, source, scope, begins, ends, 0, 0)
-        with engine.write("backfill", _WAIT) as writer:
-            writer.intend_backfill(chunk, settings.topics.get(name))
-        made = producer(start=begins, end=ends, source=source, regions=regions, settings=settings, seed=seed)
-        with engine.write("backfill", _WAIT) as writer:
-            writer.record_backfill(replace(chunk, published=made.published, rejected=made.rejected), made.topic)
-        return made
-
     say = progress or _silent
     made = []
     for number, (begins, ends) in enumerate(todo, 1):
         say(f"{name} {begins:%Y-%m-%d}", number, len(todo))
-        made.append(publish(begins, ends))
+        part = BackfillChunk(name, source, scope, begins, ends, 0, 0)
+        made.append(_publish(engine, settings, producer, part, regions, seed))
     refresh_once(engine, command="backfill")
     events = _rows_of_sources(engine) - before
     topic = made[-1].topic if made else settings.topics.get(name)
@@ -151,6 +142,20 @@ def backfill(
         tuple(view.metadata["entity"]) if view else (),
         coverage,
     )
+
+
+def _publish(
+    engine: Engine, settings: Settings, producer: Producer, chunk: BackfillChunk, regions: Sequence[str], seed: int
+) -> Produced:
+    """A chunk's events into the log, remembered before and after."""
+    with engine.write("backfill", _WAIT) as writer:
+        writer.intend_backfill(chunk, settings.topics.get(chunk.producer))
+    made = producer(
+        start=chunk.start, end=chunk.end, source=chunk.origin, regions=regions, settings=settings, seed=seed
+    )
+    with engine.write("backfill", _WAIT) as writer:
+        writer.record_backfill(replace(chunk, published=made.published, rejected=made.rejected), made.topic)
+    return made
 
 
 def _silent(*_: object) -> None:
