@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DELETED",
+    "EVENT_TIME_TYPES",
     "FOREVER",
     "VISIBLE",
     "Attempt",
@@ -44,6 +45,9 @@ __all__ = [
     "Version",
     "Writer",
 ]
+
+# The dialect's types of an event time.
+EVENT_TIME_TYPES = ("date", "timestamp", "timestamptz")
 
 # Columns of `Moment.revisions`, and when what nobody saw coming became visible.
 VISIBLE, DELETED = "__visible", "__deleted"
@@ -86,6 +90,12 @@ class Version:
     def name(self) -> str:
         """The relation's name, such as `features_enriched_v3`."""
         return f"{self.view}_v{self.number}"
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether its rows are about an entity at a time: it has both, and the event time is a date or a time."""
+        kind = self.columns.get(self.metadata.get("event_time") or "")
+        return bool(self.metadata.get("entity")) and kind in EVENT_TIME_TYPES
 
 
 @dataclass(frozen=True)
@@ -219,6 +229,21 @@ class State:
     def version(self, view: str, number: int) -> Version | None:
         """A version by view and number, if it stands."""
         return next((v for v in self.versions if v.view == view and v.number == number), None)
+
+    def live_versions(self) -> list[Version]:
+        """The versions that public names show, what they read before them."""
+        return [v for v in self.versions if self.live.get(v.view) == v.number]
+
+    def below(self, version: Version) -> set[str]:
+        """The relations that a version reads, directly or through others."""
+        inputs = {v.name: set(v.inputs.values()) for v in self.versions}
+        found: set[str] = set()
+        todo = set(version.inputs.values())
+        while todo:
+            name = todo.pop()
+            found.add(name)
+            todo |= inputs.get(name, set()) - found
+        return found
 
     def named(self, name: str) -> Version | None:
         """A version by its name, such as `features_enriched_v3`, if it stands."""

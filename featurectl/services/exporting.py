@@ -9,7 +9,6 @@ of a folder of Parquet passes over other files.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from featurectl.engines.embedded.connect import duckdb_errors, quote, text_literal
-from featurectl.errors import EngineError, UsageError, did_you_mean
-from featurectl.services.scratch import scratch
+from featurectl.errors import EngineError, UsageError
+from featurectl.services.scratch import replacing, scratch
+from featurectl.services.selecting import choose_live
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,22 +78,11 @@ def export(
 
 
 def _wanted(state: State, views: Sequence[str]) -> list[Version]:
-    if not state.live:
-        raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
-    live = {v.view: v for v in state.versions if state.live.get(v.view) == v.number}
-    for name in views:
-        if name not in live:
-            raise UsageError(f"no view {name!r} is live", hint=did_you_mean(name, live, f"live: {', '.join(live)}"))
-        if not _is_dated(live[name]):
-            raise UsageError(
-                f"{name} has no entity and event time to be exported by", hint=f"say them in {live[name].file}"
-            )
-    return [v for name, v in live.items() if name in views or (not views and _is_dated(v))]
+    def unfit(version: Version) -> UsageError:
+        hint = f"say them in {version.file}"
+        return UsageError(f"{version.view} has no entity and event time to be exported by", hint=hint)
 
-
-def _is_dated(version: Version) -> bool:
-    kind = version.columns.get(version.metadata.get("event_time") or "")
-    return bool(version.metadata.get("entity") and kind in ("date", "timestamp", "timestamptz"))
+    return choose_live(state, views, lambda version: version.is_dated, unfit)
 
 
 def _export(con: duckdb.DuckDBPyConnection, version: Version, out: Path) -> ExportedView:
@@ -124,16 +113,12 @@ def _export(con: duckdb.DuckDBPyConnection, version: Version, out: Path) -> Expo
 def _write(con: duckdb.DuckDBPyConnection, version: Version, condition: str, folder: Path, month: str) -> None:
     path = folder / f"month={month}" / _FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{_FILE}.{os.getpid()}")
     order = ", ".join(map(quote, (*version.metadata["entity"], version.metadata["event_time"])))
-    try:
+    with replacing(path) as unfinished:
         con.execute(
             f"COPY (SELECT * FROM exported WHERE {condition} ORDER BY {order}) TO {text_literal(str(unfinished))}"
             " (FORMAT parquet, COMPRESSION zstd)"
         )
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _read(path: Path, version: Version) -> dict[str, _Month]:
@@ -149,7 +134,6 @@ def _read(path: Path, version: Version) -> dict[str, _Month]:
 
 def _write_content(path: Path, version: Version, months: Mapping[str, _Month]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     content = {
         "view": version.view,
         "version": version.number,
@@ -157,5 +141,5 @@ def _write_content(path: Path, version: Version, months: Mapping[str, _Month]) -
         "hashed_by": duckdb.__version__,
         "months": [asdict(month) for month in months.values()],
     }
-    unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

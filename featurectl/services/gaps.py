@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from featurectl.errors import UsageError, did_you_mean
+from featurectl.engines import ranges
+from featurectl.errors import UsageError
 from featurectl.project.metadata import parse_duration
+from featurectl.services.selecting import choose_live
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -70,27 +72,15 @@ def find_gaps(
 
 def merged(gaps: Iterable[Gap]) -> list[tuple[datetime, datetime]]:
     """The ranges in which any entity lacks something, [start, end), in order."""
-    found: list[tuple[datetime, datetime]] = []
-    for start, end in sorted((gap.start, gap.end) for gap in gaps):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((start, end))
-    return found
+    return ranges.merged((gap.start, gap.end) for gap in gaps)
 
 
 def _wanted(state: State, views: Sequence[str]) -> list[Version]:
-    if not state.live:
-        raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
-    live = {v.view: v for v in state.versions if state.live.get(v.view) == v.number}
-    for name in views:
-        if name not in live:
-            raise UsageError(f"no view {name!r} is live", hint=did_you_mean(name, live, f"live: {', '.join(live)}"))
-        if not _is_regular(live[name]):
-            raise UsageError(
-                f"what {name} lacks cannot be known", hint=f"say entity, event_time and grain in {live[name].file}"
-            )
-    return [v for name, v in live.items() if name in views or (not views and _is_regular(v))]
+    def unfit(version: Version) -> UsageError:
+        hint = f"say entity, event_time and grain in {version.file}"
+        return UsageError(f"what {version.view} lacks cannot be known", hint=hint)
+
+    return choose_live(state, views, _is_regular, unfit)
 
 
 def _is_regular(version: Version) -> bool:
@@ -160,14 +150,7 @@ def _within(at: str, start: datetime | None, end: datetime | None) -> str:
 
 def _refused(engine: Engine, state: State, version: Version) -> Iterator[_Refused]:
     """The refused messages of the topics below a view, as far as they are JSON."""
-    by_name = {v.name: v for v in state.versions}
-    below: set[str] = set()
-    todo = list(version.inputs.values())
-    while todo:
-        name = todo.pop()
-        if name not in below:
-            below.add(name)
-            todo += by_name[name].inputs.values() if name in by_name else []
+    below = state.below(version)
     for lister in state.versions:
         if lister.metadata.get("rejects") in below and state.live.get(lister.view) == lister.number:
             with engine.query(f"SELECT reason, data FROM {lister.view} LIMIT {_MOST_REJECTED}") as result:

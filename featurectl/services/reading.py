@@ -41,7 +41,7 @@ def default_query(state: State) -> str:
 
 
 def _by_position(state: State) -> Iterator[str]:
-    return (v.view for v in state.versions if state.live.get(v.view) == v.number)
+    return (version.view for version in state.live_versions())
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def rejected(engine: Engine, topic: str, limit: int | None = None) -> Iterator[R
     if table is None:
         known = ", ".join(s.topic for s in state.sources) or "none"
         raise UsageError(f"no source table reads the topic {topic!r}", hint=f"known topics: {known}")
-    view = next((v for v in _live(state) if v.metadata.get("rejects") == table), None)
+    view = next((v for v in state.live_versions() if v.metadata.get("rejects") == table), None)
     if view is None:
         raise UsageError(
             f"no view lists what is refused of {table}", hint=f"add `rejects: {table}` to the metadata of one that does"
@@ -64,10 +64,6 @@ def rejected(engine: Engine, topic: str, limit: int | None = None) -> Iterator[R
     )
     with engine.query(f"{sql} LIMIT {limit}" if limit is not None else sql) as result:
         yield result
-
-
-def _live(state: State) -> list[Version]:
-    return [v for v in state.versions if state.live.get(v.view) == v.number]
 
 
 def describe(engine: Engine, name: str, environment: str | None = None) -> tuple[Version, list[tuple[str, str, str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -18,9 +19,20 @@ if TYPE_CHECKING:
 
     from featurectl.settings import Settings
 
-__all__ = ["scratch"]
+__all__ = ["replacing", "scratch"]
 
 _LEFT_BEHIND_SECONDS = 24 * 3600
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place once it is whole, or goes. Raises OSError."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 @contextmanager

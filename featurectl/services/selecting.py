@@ -1,4 +1,5 @@
-"""`--select`: `name`, `+name` (with all it reads), `name+` (with all that reads it), `tag:clicks`."""
+"""Which views are meant: live ones by name, and those of `--select`: `name`, `+name` (with all it reads), `name+`
+(with all that reads it), `tag:clicks`."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from typing import TYPE_CHECKING
 from featurectl.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from featurectl.engines.base import State, Version
     from featurectl.project import Project
 
-__all__ = ["select_views"]
+__all__ = ["choose_live", "select_views"]
 
 
 def select_views(project: Project, patterns: Sequence[str]) -> frozenset[str] | None:
@@ -45,3 +47,21 @@ def _matching(project: Project, pattern: str) -> set[str]:
 def _known_tags(project: Project) -> str:
     tags = sorted({tag for view in project.views.values() for tag in view.metadata.tags})
     return f"tags: {', '.join(tags)}" if tags else "no view has a tag"
+
+
+def choose_live(
+    state: State, views: Sequence[str], fits: Callable[[Version], bool], unfit: Callable[[Version], UsageError]
+) -> list[Version]:
+    """The live versions of these views, none named: of all that fit. `unfit` says why a named one does not.
+
+    Raises UsageError: nothing is applied, no live view of that name, or one that does not fit.
+    """
+    if not state.live:
+        raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
+    live = {version.view: version for version in state.live_versions()}
+    for name in views:
+        if name not in live:
+            raise UsageError(f"no view {name!r} is live", hint=did_you_mean(name, live, f"live: {', '.join(live)}"))
+        if not fits(live[name]):
+            raise unfit(live[name])
+    return [version for name, version in live.items() if name in views or (not views and fits(version))]

@@ -58,7 +58,7 @@ def status(engine: Engine, log: EventLog | None = None) -> list[StatusRow]:
     """
     state = engine.inspect()
     now = datetime.now(UTC)
-    live = [version for version in state.versions if state.live.get(version.view) == version.number]
+    live = state.live_versions()
     measured = _measured(engine, live)
     refused = {v.metadata["rejects"]: measured[v.view].rows for v in live if v.metadata.get("rejects")}
     views = [_view_row(engine, state, version, measured[version.view], now) for version in live]

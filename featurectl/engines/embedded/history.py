@@ -41,15 +41,12 @@ __all__ = [
 ]
 
 MOMENTS = "$moments"
-_DATED = ("date", "timestamp", "timestamptz")
 _GENERATION, _UNSEEN = "__generation", "__unseen"
 
 
 def keeps_history(version: Version) -> bool:
     """Whether the version's changes are recorded: it has an entity, an event time, and no `history: false`."""
-    said = version.metadata
-    kind = version.columns.get(said.get("event_time") or "")
-    return bool(said.get("entity") and kind in _DATED and said.get("history") is not False)
+    return version.is_dated and version.metadata.get("history") is not False
 
 
 def base_of(name: str) -> str:

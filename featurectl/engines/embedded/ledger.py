@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from featurectl.engines.base import BackfillChunk, MigrationRun, Release, SourceState, State, Version
 from featurectl.engines.documents import attempt_of, environment_of, pin_of
 from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
+from featurectl.engines.ranges import merged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -216,13 +217,7 @@ class Ledger:
         """The ranges of event time, [start, end), that backfills of these topics bring in, until they are in."""
         rows = self._con.execute("SELECT content FROM featurectl.documents WHERE kind = 'backfilling'").fetchall()
         chunks = [chunk for chunk in (json.loads(content) for (content,) in rows) if chunk["topic"] in (None, *topics)]
-        found: list[tuple[datetime, datetime]] = []
-        for start, end in sorted((_read_time(c["start"]), _read_time(c["end"])) for c in chunks):
-            if found and start <= found[-1][1]:
-                found[-1] = (found[-1][0], max(end, found[-1][1]))
-            else:
-                found.append((start, end))
-        return found
+        return merged((datetime.fromisoformat(c["start"]), datetime.fromisoformat(c["end"])) for c in chunks)
 
     def forget_backfilled(self) -> None:
         """What backfills had published is in the tables."""
@@ -358,10 +353,6 @@ def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     row = con.execute(sql).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _read_time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def _utc(value: datetime) -> datetime:

@@ -348,13 +348,7 @@ class EmbeddedWriter:
 
     def _topics_below(self, version: Version) -> set[str]:
         """The topics of which a version is made."""
-        inputs = {v.name: set(v.inputs.values()) for v in self._ledger.state().versions}
-        found: set[str] = set()
-        todo = set(version.inputs.values())
-        while todo:
-            name = todo.pop()
-            found.add(name)
-            todo |= inputs.get(name, set()) - found
+        found = self._ledger.state().below(version)
         return {topic for table, topic, _ in self._ledger.source_tables() if table in found}
 
     def _generation_to_come(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import time
@@ -19,7 +18,7 @@ from featurectl.engines.base import Pin
 from featurectl.engines.embedded.connect import duckdb_errors, quote, text_literal
 from featurectl.errors import EngineError, FeaturectlError, UsageError
 from featurectl.services.recording import WAIT_FOR_REFRESH, git_commit, who
-from featurectl.services.scratch import scratch
+from featurectl.services.scratch import replacing, scratch
 from featurectl.services.training.features import feature_groups
 from featurectl.services.training.grid import TIME, grid_query
 from featurectl.services.training.joining import Joined, join_group
@@ -279,16 +278,13 @@ class _Work:
 
 def _write(con: duckdb.DuckDBPyConnection, query: str, out: Path, say: Callable[[str], None]) -> None:
     say(f"writing {out.name}")
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    con.execute("SET preserve_insertion_order = true")
     try:
-        con.execute("SET preserve_insertion_order = true")
-        con.execute(f"COPY ({query}) TO {text_literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)")
-        unfinished.replace(out)
+        with replacing(out) as unfinished:
+            con.execute(f"COPY ({query}) TO {text_literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)")
     except (OSError, duckdb.IOException) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise EngineError(f"cannot write {out}: {reason}", hint="is there such a folder, and is it yours?") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _manifest(con: duckdb.DuckDBPyConnection, work: _Work, settings: Settings, engine: Engine, out: Path) -> Manifest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from featurectl.engines.base import EVENT_TIME_TYPES
 from featurectl.errors import UsageError, did_you_mean
 from featurectl.project.metadata import parse_duration
 
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
 
     from featurectl.engines.base import State, Version
 
-__all__ = ["DATED", "FeatureGroup", "feature_groups", "group_of", "spelled"]
+__all__ = ["FeatureGroup", "feature_groups", "group_of", "spelled"]
 
 _NAME = re.compile(r"(?P<view>[^.@]+?)(?:@v(?P<number>\d+))?(?:\.(?P<column>.+))?")
 _NO_TIME = timedelta(0)
-# The dialect's types of an event time.
-DATED = ("date", "timestamp", "timestamptz")
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _resolved(state: State, text: str) -> tuple[Version, list[str], bool]:
             hint=f"say them in the metadata of {version.file}",
         )
     kind = version.columns[version.metadata["event_time"]]
-    if kind not in DATED:
+    if kind not in EVENT_TIME_TYPES:
         raise UsageError(
             f"{version.view} cannot be joined point in time: its event time is {kind}",
             hint=f"name a column of dates or times in {version.file}",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from featurectl.errors import EngineError, UsageError
+from featurectl.services.scratch import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,14 +52,11 @@ def manifest_path(file: Path) -> Path:
 def write_manifest(manifest: Manifest, file: Path) -> Path:
     """Write it beside the training set, whole or not at all. Raises EngineError."""
     path = manifest_path(file)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise EngineError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return path
 
 

@@ -13,6 +13,7 @@ import duckdb
 
 from featurectl.engines.embedded.connect import text_literal
 from featurectl.errors import EngineError, MissingExtra
+from featurectl.services.scratch import replacing
 from featurectl.services.training.building import build_training_set
 from featurectl.services.training.request import Request
 
@@ -113,14 +114,11 @@ class HistoricalFeatures:
     def to_parquet(self, path: str | Path) -> Path:
         """A Parquet file; replaces what is there, whole. Raises EngineError."""
         target = Path(path)
-        unfinished = target.with_name(f".{target.name}.unfinished")
         try:
-            shutil.copyfile(self._made.path, unfinished)
-            unfinished.replace(target)
+            with replacing(target) as unfinished:
+                shutil.copyfile(self._made.path, unfinished)
         except OSError as error:
             raise EngineError(f"cannot write {target}: {error.strerror}") from error
-        finally:
-            unfinished.unlink(missing_ok=True)
         return target
 
     def _as(self, convert: Callable[[duckdb.DuckDBPyRelation], Any]) -> Any:
