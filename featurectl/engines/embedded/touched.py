@@ -126,9 +126,9 @@ def _reached(given: InputReach, rows: str, keys: int) -> list[str]:
     high = _LAST if given.high is None else f"{at} + to_microseconds({given.high})"
     if given.low is not None and given.high is not None:
         return [f"SELECT {names}{low} AS lo, {high} AS hi FROM {rows}"]
-    return [  # a row without a time may stand before all others or after them
+    return [  # rows without a time stand before all others or after them: they can alter those, and be altered
         f"SELECT {names}coalesce({low}, {_FIRST}) AS lo, coalesce({high}, {_LAST}) AS hi FROM {rows}",
-        f"SELECT {names}NULL::TIMESTAMP AS lo, NULL::TIMESTAMP AS hi FROM {rows} WHERE {at} IS NULL",
+        f"SELECT {names}NULL::TIMESTAMP AS lo, NULL::TIMESTAMP AS hi FROM {rows}",
     ]
 
 
@@ -174,14 +174,16 @@ def _match(
             within.append(f"{at} <= t.hi - to_microseconds({low})")
         inside = " AND ".join(within)
         if low is None or high is None:
-            inside = f"({inside} OR {at} IS NULL)"
-        parts.append(f"({inside} OR ({at} IS NULL AND t.lo IS NULL))" if touched.undated else f"({inside})")
+            inside += f" OR {at} IS NULL" + (" OR t.lo IS NULL" if touched.undated else "")
+        elif touched.undated:
+            inside += f" OR ({at} IS NULL AND t.lo IS NULL)"
+        parts.append(f"({inside})")
     return " AND ".join(parts) or "true"
 
 
 def _near(alias: str, time: str | None, kind: str, low: int | None, high: int | None, touched: Touched) -> str:
     """A condition with constants, which lets whole stretches of a file be skipped; "" where there is none."""
-    if time is None or not kind:
+    if time is None or not kind or (touched.undated and (low is None or high is None)):
         return ""
     at = f"{alias}.{quote(time)}"
     ranges = touched.ranges if not touched.keys else ((touched.first, touched.last),)
