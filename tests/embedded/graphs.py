@@ -71,9 +71,7 @@ SHAPES = {
     ),
     "left": "SELECT a.k, a.t, b.x FROM {a} AS a LEFT JOIN {b} AS b ON b.k = a.k AND b.t = a.t",
     "inner": "SELECT b.k, a.t, a.x + b.x AS x FROM {a} AS a JOIN {b} AS b USING (k, t)",
-    "full": (
-        "SELECT k, t, coalesce(a.x, 0) - coalesce(b.x, 0) AS x FROM {a} AS a FULL JOIN {b} AS b USING (k, t)"
-    ),
+    "full": ("SELECT k, t, coalesce(a.x, 0) - coalesce(b.x, 0) AS x FROM {a} AS a FULL JOIN {b} AS b USING (k, t)"),
     "earlier": (
         "SELECT a.k, a.t, b.x FROM {a} AS a LEFT JOIN {b} AS b ON a.k = b.k AND b.t = a.t - INTERVAL '2 hours'"
     ),

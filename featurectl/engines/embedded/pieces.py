@@ -195,19 +195,22 @@ class Pieces:
             return
         old = {file for piece in before for file in piece.files}
         self._con.execute("DELETE FROM featurectl.pieces WHERE relation = ?", [relation])
-        for position, piece in enumerate(new):
+        rows = [[relation, p.file, p.rows, place, p.removed, p.removed_rows] for place, p in enumerate(new)]
+        if rows:
+            places = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
             self._con.execute(
                 "INSERT INTO featurectl.pieces (relation, file, row_count, position, removed, removed_count)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                [relation, piece.file, piece.rows, position, piece.removed, piece.removed_rows],
+                f" VALUES {places}",
+                [value for row in rows for value in row],
             )
         assert self._known is not None
         self._known[relation] = new
-        for file in sorted(old - {file for piece in new for file in piece.files}):
+        gone = sorted(old - {file for piece in new for file in piece.files})
+        if gone:
             self._con.execute(  # not what another relation lists too
-                "INSERT INTO featurectl.retired SELECT $file, $generation"
-                " WHERE NOT EXISTS (SELECT 1 FROM featurectl.pieces WHERE file = $file OR removed = $file)",
-                {"file": file, "generation": generation},
+                "INSERT INTO featurectl.retired SELECT file, ? FROM (SELECT unnest(?) AS file) AS gone"
+                " WHERE NOT EXISTS (SELECT 1 FROM featurectl.pieces AS p WHERE gone.file IN (p.file, p.removed))",
+                [generation, gone],
             )
 
     def show(self, relation: str, pieces: Sequence[Piece]) -> None:
