@@ -93,18 +93,17 @@ class Recomputing:
         return ""
 
     def _narrowly(self, version: Version, reach: Reach, changed: Mapping[str, str]) -> tuple[str, Delta | None]:
-        try:
-            if reach.rowwise and self._tables.isdisjoint(changed.values()):
-                delta = self._by_row(version, changed)
-                if delta is not None:
-                    return "by row", delta
+        delta = None
+        if reach.rowwise and self._tables.isdisjoint(changed.values()):
+            how, delta = "by row", self._by_row(version, changed)
+        if delta is None:
             if any(given.relation in changed and given.is_everything for given in reach.inputs):
                 return "whole: a row that went is not found", self._whole(version, is_read=True)
-            return "partly", self._partly(version, reach, changed)
-        finally:
-            self._shown.ensure(*version.inputs.values())
-            for table in (_NEW, _OLD):
-                self._con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+            how, delta = "partly", self._partly(version, reach, changed)
+        self._shown.ensure(*version.inputs.values())
+        for table in (_NEW, _OLD):
+            self._con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        return how, delta
 
     def _by_row(self, version: Version, changed: Mapping[str, str]) -> Delta | None:
         """The rows of what is new, without the rows of what went; None where one of those is not there."""
