@@ -44,12 +44,12 @@ def read(folder: Path, home: str) -> tuple[Project, LintReport]:
 def test_a_helper_changes_nothing_but_the_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     helped, found = read(folder, "helped")
     assert helped.helpers is not None
-    assert 0 < len(helped.helpers.shares[0]) < VIEWS
+    assert 0 < len(helped.helpers.found) < VIEWS
     assert not helped.helpers.close.alive
     monkeypatch.setattr(helping, "_cores", lambda: 1)
     alone, expected = read(folder, "alone")
     assert alone.helpers is not None
-    assert alone.helpers.shares == []
+    assert alone.helpers.count == 0
     assert helped.views == alone.views
     assert found == expected
     assert len(found.findings) == VIEWS
