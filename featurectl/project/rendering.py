@@ -30,7 +30,7 @@ __all__ = ["Rendered", "Renderer"]
 
 _MACROS = "macros"
 # An expression on one line that is sure to end where it seems to; what else is a template's, or changes line ends.
-_EXPRESSION = re.compile(r"\{\{([^{}\n]*[^{}\n+-])\}\}")
+_EXPRESSION = re.compile(r"(?<!\{)\{\{((?![+-])[^{}\n]*[^{}\n+-])\}\}(?!\})")
 _SPECIAL = re.compile(r"\{[{%#]|[}%#]\}|\r|\x0b|\x0c|\x1c|\x1d|\x1e|\x85|\u2028|\u2029")
 # What a rendering cannot be remembered of: it reads other files, is by chance, or tells secrets.
 _ELSEWHERE = re.compile(r"\{%[-+]?\s*(include|import|extends|from)\b|\b(random|lipsum|kafka_properties)\b")
