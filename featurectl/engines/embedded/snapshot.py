@@ -101,7 +101,6 @@ def _fill(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pi
         con.execute(f"CREATE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
     for name in ledger.tables():
         con.execute(f"CREATE TABLE main.{quote(name)} AS SELECT * FROM {writer}.main.{quote(name)}")
-    con.execute("COMMIT")
     for relation in _relations(con):
         con.execute(f"CREATE VIEW main.{quote(relation)} AS SELECT * FROM {scan(home, pieces.of(relation))}")
     for view, number in con.execute("SELECT view, number FROM featurectl.live").fetchall():
@@ -111,6 +110,7 @@ def _fill(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pi
         for view, number in environment.live.items():
             name = f"{quote(environment.name)}.{quote(view)}"
             con.execute(f"CREATE VIEW {name} AS SELECT * FROM main.{quote(f'{view}_v{number}')}")
+    con.execute("COMMIT")  # once: each would be written to the disk by itself
 
 
 def _relations(con: duckdb.DuckDBPyConnection) -> list[str]:
