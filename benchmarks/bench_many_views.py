@@ -74,6 +74,7 @@ def featurectl(folder: Path, shape: Shape, applies: bool) -> dict[str, tuple[flo
     name = change_leaf(root, shape, "sql")
     run("plan, one leaf", "plan")
     run("apply, one leaf", "apply")
+    run("rollback", "rollback")
     versions = sorted(path.name for path in (root / ".featurectl" / "pieces").iterdir())
     assert [v for v in versions if v.endswith("_v2")] == [f"{name}_v2"], "one leaf touches one leaf"
     return taken
