@@ -53,7 +53,7 @@ def publish(
     generation = ledger.generation()
     home.snapshots.mkdir(parents=True, exist_ok=True)
     unfinished = home.scratch / f"snapshot.{generation}.duckdb"
-    unfinished.unlink(missing_ok=True)
+    _forget(unfinished)
     writer = con.execute("SELECT current_database()").fetchone()
     assert writer is not None
     shutil.copyfile(_with_macros(con, home, quote(writer[0]), macros), unfinished)
@@ -74,6 +74,12 @@ def publish(
     link.replace(home.current)
 
 
+def _forget(database: Path) -> None:
+    """Remove what a killed process left: its log too, or it is replayed into the next file of that name."""
+    database.unlink(missing_ok=True)
+    database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
+
+
 def _with_macros(con: duckdb.DuckDBPyConnection, home: Home, writer: str, macros: tuple[str, ...]) -> Path:
     """A database with the dialect's functions and nothing else, with which each snapshot begins."""
     stamp = hashlib.sha256("\n".join((duckdb.__version__, *macros)).encode()).hexdigest()[:16]
@@ -81,7 +87,7 @@ def _with_macros(con: duckdb.DuckDBPyConnection, home: Home, writer: str, macros
     if path.exists():
         return path
     unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
+    _forget(unfinished)
     con.execute(f"ATTACH '{unfinished}' AS macros")
     try:
         con.execute("USE macros")
