@@ -37,7 +37,7 @@ from featurectl.engines.embedded.history import (
 )
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.pieces import scan
-from featurectl.engines.embedded.recomputing import Recomputing, row_order
+from featurectl.engines.embedded.recomputing import Recomputing, laid_out_by
 from featurectl.engines.embedded.shown import Shown
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
@@ -72,7 +72,7 @@ class EmbeddedWriter:
         self._ledger = ledger
         self._pieces = pieces
         self._log = log
-        self._built: dict[str, Piece] = {}
+        self._built: dict[str, list[Piece]] = {}
         self._shown = Shown(con, pieces)
         self._schema: Schema | None = None
         self._attempt: Attempt | None = None
@@ -113,9 +113,9 @@ class EmbeddedWriter:
             read = {name: schema.get(relation, {}) for name, relation in version.inputs.items()}
             columns = view_columns(view.query, read, described(self._con, version.name))
             version = replace(version, columns=columns)
-            piece = self._pieces.ordered(version.name, piece, row_order(version))
-            self._shown.show(version.name, [piece])
-        self._built[version.name] = piece
+            pieces = self._pieces.ordered(version.name, piece, laid_out_by(version))
+            self._shown.show(version.name, pieces)
+        self._built[version.name] = pieces
         schema[version.name] = columns
         return replace(
             version,
@@ -274,10 +274,10 @@ class EmbeddedWriter:
         for version in built:
             self._ledger.allot(version.view, version.number)
             self._ledger.add_version(version)
-            piece = self._built[version.name]
-            self._pieces.replace(version.name, [piece], generation)
-            if piece.rows and keeps_history(version):
-                self._pieces.replace(base_of(version.name), [piece], generation)
+            pieces = self._built[version.name]
+            self._pieces.replace(version.name, pieces, generation)
+            if version.rows and keeps_history(version):
+                self._pieces.replace(base_of(version.name), pieces, generation)
 
     def _describe(self, live: Mapping[str, int], metadata: Mapping[str, FeatureView]) -> None:
         for name, view in metadata.items():
