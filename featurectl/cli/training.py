@@ -143,6 +143,8 @@ def _tell(made: TrainingSet) -> None:
             continue
         seen = f", {said['observed']:,} as it was seen then" if "observed" in said else ""
         click.echo(f"  {view}: {said['rows_found']:,} of {made.rows:,} rows found a row{seen}")
+        for start, end in said.get("unobserved", ()):
+            click.echo(f"  {view}: changes from {start} to {end} were lost; rows of that time go by rule")
     for view, count in made.ties.items():
         click.echo(f"  {view}: {count:,} rows found several of one entity and time; the last revision counts")
     for part, count in made.parts.items():

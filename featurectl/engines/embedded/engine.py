@@ -144,6 +144,10 @@ class EmbeddedEngine:
         """Nothing: a build is its own process's, and nobody else sees how far it is."""
         return []
 
+    def record_changes(self) -> int:
+        """Nothing to do: each refresh records what it changes, in the same transaction."""
+        return 0
+
     def has_news(self) -> bool:
         """Compare the log's ends with the offsets in the newest snapshot."""
         with reading(self._home, self._settings) as con, duckdb_errors("cannot read the ledger"):

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOMENTS",
+    "NOTHING_RECORDED",
+    "as_of_query",
     "base_of",
     "changes_of",
     "history_relations",
-    "keeps_history",
     "recorded",
     "show_as_of",
     "write_changes",
@@ -41,12 +42,8 @@ __all__ = [
 ]
 
 MOMENTS = "$moments"
+NOTHING_RECORDED = "history is kept of views with an entity and an event time, as long as their version stands"
 _GENERATION, _UNSEEN = "__generation", "__unseen"
-
-
-def keeps_history(version: Version) -> bool:
-    """Whether the version's changes are recorded: it has an entity, an event time, and no `history: false`."""
-    return version.is_dated and version.metadata.get("history") is not False
 
 
 def base_of(name: str) -> str:
@@ -142,7 +139,7 @@ def write_moment(pieces: Pieces, home: Home, generation: int, at: datetime) -> P
 
 def recorded(con: duckdb.DuckDBPyConnection, home: Home, version: Version) -> str | None:
     """What `Moment.revisions` promises, as the ledger on a connection lists it."""
-    if not keeps_history(version):
+    if not version.keeps_history:
         return None
     rows = con.execute(
         "SELECT relation, file, row_count FROM featurectl.pieces WHERE relation IN (?, ?, ?)"
@@ -170,15 +167,18 @@ def show_as_of(
         if version is None or states is None:
             raise UsageError(
                 f"nothing is recorded of {name} as of then",
-                hint="history is kept of views with an entity and an event time, as long as their version stands",
+                hint=NOTHING_RECORDED,
             )
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {_as_of(version, states, at)}")
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {as_of_query(version, states, at)}")
         found[name] = dict(version.columns)
     return found
 
 
-def _as_of(version: Version, states: str, at: datetime) -> str:
-    """The rows that a reader found; of those that nobody saw coming, the ones that were known by rule."""
+def as_of_query(version: Version, states: str, at: datetime) -> str:
+    """DuckDB's query for the rows that a reader found; of those that nobody saw coming, the ones known by rule.
+
+    `states`: as `Moment.revisions` says.
+    """
     key = [*version.metadata["entity"], version.metadata["event_time"]]
     late = version.metadata.get("available_after") or "0 seconds"
     event = quote(version.metadata["event_time"])

@@ -30,7 +30,6 @@ from featurectl.engines.embedded.history import (
     MOMENTS,
     base_of,
     history_relations,
-    keeps_history,
     write_changes,
     write_moment,
 )
@@ -268,7 +267,7 @@ class EmbeddedWriter:
             self._ledger.add_version(version)
             piece = self._built[version.name]
             self._pieces.replace(version.name, [piece], generation)
-            if piece.rows and keeps_history(version):
+            if piece.rows and version.keeps_history:
                 self._pieces.replace(base_of(version.name), [piece], generation)
 
     def _describe(self, live: Mapping[str, int], metadata: Mapping[str, FeatureView]) -> None:
@@ -315,7 +314,7 @@ class EmbeddedWriter:
             say(f"{version.name}: computing")
             self._show_inputs(version)
             piece = self._pieces.write(version.name, version_query(version, schema))
-            if keeps_history(version):
+            if version.keeps_history:
                 self._record(version, piece, new_pieces)
             else:  # it may have been kept before: what is not carried on says nothing
                 new_pieces |= {name: [] for name in history_relations(version.name) if self._pieces.of(name)}

@@ -12,6 +12,7 @@ from featurectl.engines.risingwave.building import build_key
 from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
 from featurectl.engines.risingwave.outsiders import UNFINISHED
 from featurectl.engines.risingwave.sql import quote
+from featurectl.engines.risingwave.subscriptions import drop_subscription
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Dropper:
             return None
         kind = "VIEW" if relation.kind == "view" else "MATERIALIZED VIEW"
         try:
+            if kind != "VIEW":
+                drop_subscription(self._session, bare)
             self._run(f"DROP {kind} {quote(schema or PUBLIC)}.{quote(bare)}", f"dropping {name}")
         except EngineError as error:
             if not self._session.is_usable:

@@ -6,7 +6,7 @@ import platform
 import re
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainingSet", "build_training_set", "rebuild_training_set"]
 
 _LABEL = "label"
-_NO_HISTORY = "the embedded target records it from the first apply on; leave --known-at out to go by event times"
+_NO_HISTORY = "it is recorded from the first apply on, unless the view says history: false; or leave --known-at out"
 _NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)")
 
 
@@ -218,6 +218,8 @@ class _Work:
         parts: list[Joined] = []
         at = instant(quote(self.spine.time))
         for segment in segments(self.moment.state, group):
+            if segment.group is None:
+                continue  # the view was dropped then
             then, rows = segment.group, self.moment.revisions(segment.group.version)
             if rows is None:
                 then, rows = group, self.moment.revisions(group.version)
@@ -229,6 +231,7 @@ class _Work:
                 join_group(
                     self.con, f"joined_{number}_{len(parts)}", then, rows, self.spine, asked=asked,
                     revision=self._revision(then.version), known_then=True,
+                    unobserved=self.moment.unobserved(then.version),
                 )
             )  # fmt: skip
         kinds = group.version.columns
@@ -307,10 +310,22 @@ def _manifest(con: duckdb.DuckDBPyConnection, work: _Work, settings: Settings, e
 
 def _views(work: _Work) -> dict[str, dict[str, Any]]:
     """Every version that was read, by its name."""
-    told = {version.name: {"fingerprint": version.fingerprint} for version in work.used}
+    told = {version.name: {"fingerprint": version.fingerprint, **_lost(work, version)} for version in work.used}
     if work.labelled is not None:
         told[work.labelled.group.version.name] = _told(work.labelled, False)
-    return told | {joined.group.version.name: _told(joined, work.request.known_then) for joined in work.joined}
+    for joined in work.joined:
+        told[joined.group.version.name] = _told(joined, work.request.known_then) | _lost(work, joined.group.version)
+    return told
+
+
+def _lost(work: _Work, version: Version) -> dict[str, Any]:
+    """The stretches of which changes were lost, where there are any."""
+    ranges = work.moment.unobserved(version) if work.request.known_then else ()
+    return {"unobserved": [[_time(start), _time(end)] for start, end in ranges]} if ranges else {}
+
+
+def _time(at: int) -> str:
+    return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at)).isoformat()
 
 
 def _told(joined: Joined, known_then: bool) -> dict[str, Any]:
