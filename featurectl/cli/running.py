@@ -88,7 +88,7 @@ def _print_report(report: RefreshReport) -> None:
 @click.argument("producer")
 @click.option("--from", "start", type=Time(), required=True, help="First moment, included.")
 @click.option("--to", "end", type=Time(), required=True, help="Last moment, not included.")
-@click.option("--source", default="simulated", show_default=True, help="simulated, api, or a file.")
+@click.option("--source", default="simulated", show_default=True, help="simulated, api, a file, or s3://bucket/folder.")
 @click.option("--regions", default="", help="Comma-separated; default: the producer's.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of simulated events.")
 @click.option("--chunk", "chunk_days", type=click.IntRange(min=1), default=7, show_default=True, metavar="DAYS")
