@@ -445,6 +445,10 @@ class Writer(Protocol):
         """
         ...
 
+    def forget_changes(self, now: datetime) -> int:
+        """Give up changes that are older than their views' metadata keeps them; returns how many."""
+        ...
+
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
         """Bring new events into the source tables and recompute what depends on them, in one step for readers."""
         ...

@@ -81,6 +81,10 @@ def test_a_backfill_of_gaps_publishes_those_and_closes_them(workspace: Workspace
         w.rows("SELECT region, hour, production_mw FROM solar_hourly ORDER BY region, hour") for w in (workspace, other)
     )
     assert ours == theirs
+    added = {**options, "regions": ("FR", "DE")}  # nobody has a row of the one yet
+    france = backfill(other.engine, other.settings, "solar", *days, only_gaps=True, **added)  # type: ignore[arg-type]
+    assert ("FR",) in {counted.entity for counted in france.coverage}
+    assert find_gaps(other.engine, ["solar_hourly"], *days) == []
 
 
 def test_ranges_of_several_entities_are_merged() -> None:

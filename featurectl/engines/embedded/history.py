@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.pieces import Pieces
 
 __all__ = [
+    "GENERATION",
     "MOMENTS",
     "NOTHING_RECORDED",
+    "UNSEEN",
     "as_of_query",
     "base_of",
     "changes_of",
@@ -43,7 +45,7 @@ __all__ = [
 
 MOMENTS = "$moments"
 NOTHING_RECORDED = "history is kept of views with an entity and an event time, as long as their version stands"
-_GENERATION, _UNSEEN = "__generation", "__unseen"
+GENERATION, UNSEEN = "__generation", "__unseen"
 
 
 def base_of(name: str) -> str:
@@ -99,8 +101,8 @@ def write_changes(
     query = (
         f"WITH changed AS ({changed}), chosen AS (SELECT n.* FROM {now} AS n SEMI JOIN changed AS c ON"
         f" {_equal('n', 'c', key)} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1)"
-        f" SELECT {generation} AS {_GENERATION}, false AS {DELETED}, {first} AS {_UNSEEN}, n.* FROM chosen AS n"
-        f" UNION ALL BY NAME SELECT {generation} AS {_GENERATION}, true AS {DELETED}, false AS {_UNSEEN}, c.*"
+        f" SELECT {generation} AS {GENERATION}, false AS {DELETED}, {first} AS {UNSEEN}, n.* FROM chosen AS n"
+        f" UNION ALL BY NAME SELECT {generation} AS {GENERATION}, true AS {DELETED}, false AS {UNSEEN}, c.*"
         f" FROM changed AS c ANTI JOIN {now} AS n ON {_equal('n', 'c', key)}"
     )
     piece = pieces.write(changes_of(version.name), query)
@@ -134,7 +136,7 @@ def write_moment(pieces: Pieces, home: Home, generation: int, at: datetime) -> P
     before = pieces.of(MOMENTS)
     last = f"(SELECT max({VISIBLE}) FROM {scan(home, before)}) + INTERVAL 1 microsecond" if before else "NULL"
     visible = f"greatest({_instant(at)}, {last})"
-    return pieces.write(MOMENTS, f"SELECT {generation}::BIGINT AS {_GENERATION}, {visible} AS {VISIBLE}")
+    return pieces.write(MOMENTS, f"SELECT {generation}::BIGINT AS {GENERATION}, {visible} AS {VISIBLE}")
 
 
 def recorded(con: duckdb.DuckDBPyConnection, home: Home, version: Version) -> str | None:
@@ -198,10 +200,10 @@ def _revisions(home: Home, version: Version, listed: Mapping[str, Sequence[Piece
     if base:
         parts.append(f"SELECT *, {FOREVER}::BIGINT AS {VISIBLE}, false AS {DELETED} FROM {scan(home, base)}")
     if changes:
-        visible = f"CASE WHEN {_UNSEEN} THEN {FOREVER} ELSE epoch_us(m.{VISIBLE}) END"
+        visible = f"CASE WHEN {UNSEEN} THEN {FOREVER} ELSE epoch_us(m.{VISIBLE}) END"
         parts.append(
-            f"SELECT c.* EXCLUDE ({_GENERATION}, {DELETED}, {_UNSEEN}), {visible} AS {VISIBLE}, {DELETED}"
-            f" FROM {scan(home, changes)} AS c JOIN {scan(home, listed[MOMENTS])} AS m USING ({_GENERATION})"
+            f"SELECT c.* EXCLUDE ({GENERATION}, {DELETED}, {UNSEEN}), {visible} AS {VISIBLE}, {DELETED}"
+            f" FROM {scan(home, changes)} AS c JOIN {scan(home, listed[MOMENTS])} AS m USING ({GENERATION})"
         )
     return f"({' UNION ALL BY NAME '.join(parts)})" if parts else None
 

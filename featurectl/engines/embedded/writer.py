@@ -26,9 +26,11 @@ from featurectl.engines.base import (
 )
 from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.embedded.connect import duckdb_errors
+from featurectl.engines.embedded.folding import fold
 from featurectl.engines.embedded.history import (
     MOMENTS,
     base_of,
+    changes_of,
     history_relations,
     write_changes,
     write_moment,
@@ -36,6 +38,7 @@ from featurectl.engines.embedded.history import (
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
+from featurectl.engines.retention import horizon_of
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
@@ -223,6 +226,21 @@ class EmbeddedWriter:
         self._shown.difference_update(version.name for version in versions)
         self._schema = None
         return {}
+
+    def forget_changes(self, now: datetime) -> int:
+        """Fold changes before each version's horizon into the rows that it began with."""
+        horizons = [(v, at) for v in self._ledger.state().versions if (at := horizon_of(v, now)) is not None]
+        if not horizons:
+            return 0
+        folded = 0
+        with duckdb_errors("forgetting old changes"), self._committed() as generation:
+            for version, horizon in horizons:
+                if (done := fold(self._con, self._pieces, self._home, version, horizon)) is not None:
+                    base, changes, count = done
+                    self._pieces.replace(base_of(version.name), base, generation)
+                    self._pieces.replace(changes_of(version.name), changes, generation)
+                    folded += count
+        return folded
 
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
         """Ingest, recompute every version that new events reach, commit all of it with the offsets, publish."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.base import Result
 from featurectl.engines.embedded.connect import connect, duckdb_errors, quote, text_literal
 from featurectl.engines.embedded.home import Home
+from featurectl.engines.retention import kept_for
 from featurectl.engines.risingwave.change_store import DELTA, EPOCH, SEEN, Contents, Part
 from featurectl.engines.risingwave.reading import to_parquet, write_text
 from featurectl.engines.risingwave.subscriptions import read_subscriptions, subscription_of
@@ -91,7 +93,7 @@ class Collector:
             count += contents.parts[-1].rows
             self._store.write(version.name, contents)
         if count or _now() - before > _REMEMBER:
-            contents = self._compacted(version, contents)
+            contents = self._compacted(version, self._folded(version, contents))
             self._store.write(version.name, replace(contents, looked_at=_now(), looked_epoch=epoch))
         return count
 
@@ -181,6 +183,35 @@ class Collector:
         )
         self._store.write(version.name, replace(known, unobserved=(*contents.unobserved, (lost_from, until))))
         return sum(part.rows for part in parts[len(old) :])
+
+    def _folded(self, version: Version, contents: Contents) -> Contents:
+        """The contents with what is older than the metadata keeps as part of the base; not each time for a little."""
+        kept = kept_for(version)
+        if kept is None or not contents.parts:
+            return contents
+        horizon, slack = _now() - kept // timedelta(microseconds=1), kept // timedelta(milliseconds=10)
+        if contents.parts[0].first * 1000 > horizon - slack:
+            return contents
+        names = ", ".join(map(quote, version.columns))
+        log = self._store.scan(version.name, [part.file for part in contents.parts])
+        base, contents = self._store.new_file(version.name, "base", contents)
+        rest, contents = self._store.new_file(version.name, "changes", contents)
+        with self._duckdb() as con:
+            con.execute(
+                f"COPY (SELECT {names}, sum({DELTA})::BIGINT AS {DELTA} FROM (SELECT {names}, {DELTA} FROM"
+                f" {self._store.scan(version.name, [contents.base])} UNION ALL SELECT {names}, {DELTA} FROM {log}"
+                f" WHERE {SEEN} <= {horizon}) GROUP BY {names} HAVING sum({DELTA}) > 0)"
+                f" TO {text_literal(str(base))} (FORMAT parquet, COMPRESSION zstd)"
+            )
+            con.execute(
+                f"COPY (SELECT * FROM {log} WHERE {SEEN} > {horizon} ORDER BY {EPOCH})"
+                f" TO {text_literal(str(rest))} (FORMAT parquet, COMPRESSION zstd)"
+            )
+            row = con.execute(
+                f"SELECT count(*), min({EPOCH}), max({EPOCH}) FROM read_parquet({text_literal(str(rest))})"
+            ).fetchone()
+        assert row is not None
+        return replace(contents, base=base.name, parts=(Part(rest.name, *row),) if row[0] else ())
 
     def _compacted(self, version: Version, contents: Contents) -> Contents:
         """The contents with one file instead of many small ones."""

@@ -20,7 +20,7 @@ from featurectl.errors import EngineError, FeaturectlError, UsageError
 from featurectl.services.recording import WAIT_FOR_REFRESH, git_commit, who
 from featurectl.services.scratch import replacing, scratch
 from featurectl.services.training.features import feature_groups
-from featurectl.services.training.grid import TIME, grid_query
+from featurectl.services.training.grid import TIME, grid_query, require_known_entities
 from featurectl.services.training.joining import Joined, join_group
 from featurectl.services.training.labels import SPLIT, due, label_group, split_expression
 from featurectl.services.training.manifest import Manifest, differing, hash_of_file, read_manifest, write_manifest
@@ -188,6 +188,7 @@ class _Work:
         if self.request.grid is not None:
             path, time_column = folder / "grid.parquet", TIME
             query = grid_query(self.request.grid, self.groups, lambda group: self.scan(group.version))
+            require_known_entities(self.con, self.request.grid, self.groups, lambda group: self.scan(group.version))
             self.con.execute(f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet)")
             source = path
         return load_spine(self.con, source, folder, engine, joined, time_column)
