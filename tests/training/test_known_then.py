@@ -265,6 +265,26 @@ def test_while_a_view_is_dropped_nobody_saw_it(simulation: Simulation) -> None:
         pass
 
 
+def test_a_commit_that_a_killed_writer_did_not_publish(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation.arrive(("north", 5, 1))
+    simulation.arrive(("north", 4, 2))
+    simulation.publish(("north", 4, 20), ("north", 3, 3))
+    with monkeypatch.context() as patch:
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr("featurectl.engines.embedded.writer.publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            refresh_once(simulation.project.engine)
+    simulation.look()  # it is committed, and readers still have what was before
+    with simulation.project.engine.write("test", timedelta(0)):
+        pass  # who writes next publishes it
+    simulation.look()
+    assert [value for _, _, value, _ in simulation.looks[-4::2]] == [2, 3]
+    simulation.check()
+
+
 def backfilled(simulation: Simulation, ago: int, hours: int, *readings: tuple[str, int, int], topic: str) -> None:
     """What `backfill` does: the intent, the events, and what they were; then a refresh."""
     begins = simulation.now - ago * HOUR
