@@ -40,7 +40,8 @@ __all__ = ["backfill", "run", "test"]
 def run(ctx: click.Context, once: bool, interval: float) -> None:
     """Bring new events into the source tables and refresh what depends on them. Readers see each refresh whole.
     SIGINT and SIGTERM let the refresh in hand finish; a kill loses nothing and doubles nothing. A log that does not
-    answer is a warning, and tried again until it does; with --once it is an error.
+    answer is a warning, and tried again until it does; with --once it is an error. RisingWave refreshes by itself:
+    there run says what came in, and records on this machine what became visible when, for --known-at and --as-of.
 
     \b
     Example:

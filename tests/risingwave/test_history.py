@@ -127,6 +127,12 @@ def at_epoch(project: SmallProject, version: str, epoch: int) -> list[tuple[Any,
         ).fetchall()
 
 
+def subscriptions(project: SmallProject) -> list[str]:
+    """The versions that have one."""
+    rows = project.sql("SELECT name FROM rw_catalog.rw_subscriptions ORDER BY name")
+    return [name.removesuffix("__changes") for (name,) in rows]
+
+
 @pytest.fixture
 def readings(tmp_path: Path, risingwave_dsn: str) -> Iterator[Readings]:
     from tests.risingwave.databases import database
@@ -156,7 +162,7 @@ def test_what_a_reader_saw_over_a_cut_over_and_back(readings: Readings) -> None:
     lines = "\n".join(f'"{row[0]}",{at.isoformat()}' for at, rows in live for row in rows)
     spine.write_text(f"place,event_time\n{lines}\n")
     code, said, errors = project.run(
-        "training-set", "--spine", str(spine), "--features", "hourly.value", "--known-at", "spine",
+        "training-set", "--spine", str(spine), "--features", "hourly.value", "--known-at", "spine", "--no-record",
         "--out", str(project.folder / "train.parquet"),
     )  # fmt: skip
     assert code == 0, said + errors
@@ -166,6 +172,12 @@ def test_what_a_reader_saw_over_a_cut_over_and_back(readings: Readings) -> None:
     assert [value for (value,) in got] == newest
     manifest = json.loads((project.folder / "train.parquet.manifest.json").read_text())
     assert {"hourly_v1", "hourly_v2"} <= set(manifest["views"])
+    kept = ChangeStore(project.settings).folder("hourly_v2")
+    assert (kept.is_dir(), subscriptions(project)) == (True, ["every_v1", "hourly_v1", "hourly_v2"])
+    assert project.engine.inspect().outsiders == ()
+    code, said, errors = project.run("gc", "--keep", "0")
+    assert code == 0, said + errors
+    assert (kept.exists(), subscriptions(project)) == (False, ["every_v1", "hourly_v1"])
     with pytest.raises(UsageError, match="nothing is recorded of silent"), project.engine.query(SILENT, as_of=START):
         pass
 
