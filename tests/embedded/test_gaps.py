@@ -40,6 +40,9 @@ def test_ranges_by_entity_with_the_likely_cause(gappy: Workspace) -> None:
     assert (refused.start, refused.end, refused.steps) == (at(7), at(8), 1)
     assert refused.cause == "rejected: 1 message (production_mw out of range)"
     assert ended == Gap("solar_hourly", ("ES",), at(6), at(10), 4, "nothing since")
+    soon = at(6) - timedelta(minutes=1)  # without available_after an hour is known when it begins
+    assert find_gaps(gappy.engine, ["solar_hourly"], now=soon)[-1].cause == "late: not due yet"
+    assert find_gaps(gappy.engine, ["solar_hourly"], now=soon + timedelta(minutes=1))[-1].cause == "nothing since"
     gappy.publish(SOLAR, [reading(6, "ES")])
     assert find_gaps(gappy.engine, ["solar_hourly"])[-1].cause == "nothing since; events wait in the log"
 
