@@ -82,9 +82,8 @@ class Deltas:
 
     def _table(self, name: str, query: str) -> tuple[str, int]:
         quoted = quote(name)
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted} AS {query}")
+        row = self._con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted} AS {query}").fetchone()
         self._made.append(quoted)
-        row = self._con.execute(f"SELECT count(*) FROM temp.{quoted}").fetchone()
         assert row is not None
         return f"temp.{quoted}", int(row[0])
 

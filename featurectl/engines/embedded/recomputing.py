@@ -76,6 +76,13 @@ class Recomputing:
         touched = rows if delta is None else delta.rows
         return Refreshed(version.name, rows, time.monotonic() - started, touched, how), delta
 
+    def close(self) -> None:
+        """Let all names show all rows again."""
+        self._shown.ensure_all()
+        for table in (_NEW, _OLD):
+            self._con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        self.deltas.clear()
+
     def _why_whole(self, version: Version, reach: Reach, changed: Mapping[str, str]) -> str:
         deltas = {name: self.deltas[target] for name, target in changed.items()}
         unknown = next((name for name, delta in deltas.items() if delta is None), None)
@@ -100,9 +107,6 @@ class Recomputing:
             if any(given.relation in changed and given.is_everything for given in reach.inputs):
                 return "whole: a row that went is not found", self._whole(version, is_read=True)
             how, delta = "partly", self._partly(version, reach, changed)
-        self._shown.ensure(*version.inputs.values())
-        for table in (_NEW, _OLD):
-            self._con.execute(f"DROP TABLE IF EXISTS temp.{table}")
         return how, delta
 
     def _by_row(self, version: Version, changed: Mapping[str, str]) -> Delta | None:

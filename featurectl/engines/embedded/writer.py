@@ -347,7 +347,7 @@ class EmbeddedWriter:
             if delta is None or delta.rows:
                 recomputing.deltas.add(version.name, delta)
                 self._record(version, delta, new_pieces)
-        recomputing.deltas.clear()
+        recomputing.close()
         return done
 
     def _record(self, version: Version, delta: Delta | None, new_pieces: dict[str, list[Piece]]) -> None:
@@ -402,8 +402,7 @@ class EmbeddedWriter:
             merged = self._pieces.merged(MOMENTS, [*self._pieces.of(MOMENTS), moment])
             self._pieces.replace(MOMENTS, merged, generation)
         now = datetime.now(UTC)
-        for relation, pieces in new_pieces.items():
-            self._pieces.replace(relation, pieces, generation)
+        self._pieces.replace_all(new_pieces, generation)
         for part in refreshed:
             self._ledger.set_refreshed(part, now)
 
