@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     risingwave_database: str = Field("dev", validation_alias="RISINGWAVE_DATABASE")
     risingwave_user: str = Field("root", validation_alias="RISINGWAVE_USER")
     risingwave_password: SecretStr | None = Field(None, validation_alias="RISINGWAVE_PASSWORD")
+    risingwave_history_days: float = Field(7, gt=0, le=365, validation_alias="RISINGWAVE_HISTORY_DAYS")
     risingwave_timeout: float = Field(15, gt=0, le=300, validation_alias="RISINGWAVE_TIMEOUT")
 
     # Topic names by short name: `[topics]` of featurectl.toml, over it KAFKA_TOPIC_<NAME>.

@@ -27,11 +27,12 @@ from featurectl.engines.base import (
 from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.deltas import Delta, TablesBefore
+from featurectl.engines.embedded.folding import fold
 from featurectl.engines.embedded.history import (
     MOMENTS,
     base_of,
+    changes_of,
     history_relations,
-    keeps_history,
     write_changes,
     write_moment,
 )
@@ -41,6 +42,7 @@ from featurectl.engines.embedded.recomputing import Recomputing, laid_out_by
 from featurectl.engines.embedded.shown import Shown
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
+from featurectl.engines.retention import horizon_of
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
@@ -232,6 +234,21 @@ class EmbeddedWriter:
         self._schema = None
         return {}
 
+    def forget_changes(self, now: datetime) -> int:
+        """Fold changes before each version's horizon into the rows that it began with."""
+        horizons = [(v, at) for v in self._ledger.state().versions if (at := horizon_of(v, now)) is not None]
+        if not horizons:
+            return 0
+        folded = 0
+        with duckdb_errors("forgetting old changes"), self._committed() as generation:
+            for version, horizon in horizons:
+                if (done := fold(self._con, self._pieces, self._home, version, horizon)) is not None:
+                    base, changes, count = done
+                    self._pieces.replace(base_of(version.name), base, generation)
+                    self._pieces.replace(changes_of(version.name), changes, generation)
+                    folded += count
+        return folded
+
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
         """Ingest, recompute every version that new events reach, commit all of it with the offsets, publish."""
         started = time.monotonic()
@@ -276,7 +293,7 @@ class EmbeddedWriter:
             self._ledger.add_version(version)
             pieces = self._built[version.name]
             self._pieces.replace(version.name, pieces, generation)
-            if version.rows and keeps_history(version):
+            if version.rows and version.keeps_history:
                 self._pieces.replace(base_of(version.name), pieces, generation)
 
     def _describe(self, live: Mapping[str, int], metadata: Mapping[str, FeatureView]) -> None:
@@ -326,7 +343,7 @@ class EmbeddedWriter:
             if not any(name in recomputing.deltas for name in version.inputs.values()):
                 continue
             say(f"{version.name}: computing")
-            kept = keeps_history(version)
+            kept = version.keeps_history
             refreshed, delta = recomputing.refresh(version, is_read=kept or version.name in read)
             done.append(refreshed)
             if delta is None or delta.rows:
@@ -338,7 +355,7 @@ class EmbeddedWriter:
     def _record(self, version: Version, delta: Delta | None, new_pieces: dict[str, list[Piece]]) -> None:
         """The version's history with what this refresh adds to it."""
         base, relation = history_relations(version.name)
-        if delta is None or not keeps_history(version):
+        if delta is None or not version.keeps_history:
             # it may have been kept before: what is not carried on says nothing
             new_pieces |= {name: [] for name in (base, relation) if self._pieces.of(name)}
             return
