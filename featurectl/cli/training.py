@@ -36,7 +36,9 @@ __all__ = ["export", "training_set"]
 @click.option("--to", "end", metavar="TIME", help="Until before this time.")
 @click.option("--every", metavar="DURATION", help="So far apart, such as 1h [default: the view's grain].")
 @click.option("--entities", metavar="NAMES|FILE", help="Only these: values with commas, or a Parquet or CSV file.")
-@click.option("--label", metavar="COLUMN", help="What is to be predicted: column or view.column.")
+@click.option("--label", metavar="COLUMN", help="What is to be predicted: column, view.column or topic.field.")
+@click.option("--label-entity", metavar="NAMES", help="A topic's fields by which it is joined: name or column=field.")
+@click.option("--label-time", metavar="FIELD", help="A topic's field with the time [default: found by name].")
 @click.option("--horizon", metavar="DURATION", help="How long after each row's time the label is, such as 24h.")
 @click.option("--split", metavar="TIMES", help="One or two times: train, (validation,) test in the column split.")
 @click.option(
@@ -106,7 +108,12 @@ def _request(asked: dict[str, Any]) -> Request:
     horizon = duration_of("--horizon", asked["horizon"])
     if (asked["label"] is None) != (horizon is None):
         raise UsageError("--label and --horizon belong together", hint="--label production_mw --horizon 24h")
-    label = Label(asked["label"], horizon) if asked["label"] is not None and horizon is not None else None
+    about = tuple(word.strip() for word in (asked["label_entity"] or "").split(",") if word.strip())
+    if asked["label"] is None and (about or asked["label_time"] is not None):
+        raise UsageError("which label is not said", hint="--label topic.field")
+    label = None
+    if asked["label"] is not None and horizon is not None:
+        label = Label(asked["label"], horizon, about, asked["label_time"])
     split = None
     if asked["split"] is not None:
         embargo = duration_of("--embargo", asked["embargo"])
@@ -142,7 +149,8 @@ def _tell(made: TrainingSet) -> None:
         if "rows_found" not in said:  # of another time: what it was read for is told with the one asked for
             continue
         seen = f", {said['observed']:,} as it was seen then" if "observed" in said else ""
-        click.echo(f"  {view}: {said['rows_found']:,} of {made.rows:,} rows found a row{seen}")
+        what = f"an event, of {said['used']:,} out of {said['events']:,}" if "topic" in said else "a row"
+        click.echo(f"  {view}: {said['rows_found']:,} of {made.rows:,} rows found {what}{seen}")
         for start, end in said.get("unobserved", ()):
             click.echo(f"  {view}: changes from {start} to {end} were lost; rows of that time go by rule")
     for view, count in made.ties.items():

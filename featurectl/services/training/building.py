@@ -28,6 +28,7 @@ from featurectl.services.training.request import document_of, request_of
 from featurectl.services.training.spine import ROW, SPINE, is_sql, load_spine
 from featurectl.services.training.sql import exact_path, instant
 from featurectl.services.training.timeline import segments
+from featurectl.services.training.topics import TopicVersion, find_topic_field, topic_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -98,7 +99,7 @@ def build_training_set(
         engine.moment(folder) as moment,
         duckdb_errors("the training set"),
     ):
-        work = _Work(con, moment, engine, folder, request, say)
+        work = _Work(con, moment, engine, folder, request, say, settings.topics)
         query = work.query()
         _write(con, query, out, say)
         manifest = _manifest(con, work, settings, engine, out)
@@ -143,6 +144,8 @@ def rebuild_training_set(
 
 def _require_same_meaning(state: State, manifest: Manifest) -> None:
     for name, said in manifest.views.items():
+        if "topic" in said:  # how far it was read is compared
+            continue
         version = state.named(name)
         if version is None:
             raise EngineError(f"{name}, of which the training set was made, is gone", hint="git has its SQL; apply it")
@@ -169,17 +172,29 @@ class _Work:
         folder: Path,
         request: Request,
         say: Callable[[str], None],
+        short_names: Mapping[str, str],
     ) -> None:
         self.con, self.moment, self.request, self._say = con, moment, request, say
         self._scans: dict[str, str] = {}
         self.used: list[Version] = []
         self.groups = feature_groups(moment.state, request.features, full_names=request.full_names)
         label = request.label
-        self.label = label_group(label, moment.state, self.groups) if label is not None else None
+        self.label = self._find_label(label, short_names) if label is not None else None
         self.spine = self._load(engine, folder)
         self._require_different_names()
         self.joined = [self._join(number, group) for number, group in enumerate(self.groups)]
         self.labelled = self._join_label(label, self.label) if label is not None and self.label is not None else None
+
+    def _find_label(self, label: Label, short_names: Mapping[str, str]) -> FeatureGroup:
+        field = find_topic_field(label.feature, self.moment.state, short_names)
+        if field is None:
+            if label.entity or label.time is not None:
+                raise UsageError("a view says its entity and its time itself", hint="leave --label-entity, -time out")
+            return label_group(label, self.moment.state, self.groups)
+        self._say(f"reading {field.table}")
+        group, rows = topic_label(self.con, self.moment, label, field, self.groups)
+        self._scans[group.version.name] = rows
+        return group
 
     def _load(self, engine: Engine, folder: Path) -> Spine:
         self._say("reading the spine")
@@ -210,7 +225,8 @@ class _Work:
 
     def _join_label(self, label: Label, group: FeatureGroup) -> Joined:
         self._say(f"label {label.feature}")
-        self.used.append(group.version)
+        if not isinstance(group.version, TopicVersion):  # a topic is there as long as its source table
+            self.used.append(group.version)
         wanted, revision = due(label, group, self.spine.time), self._revision(group.version)
         return join_group(self.con, _LABEL, group, self.scan(group.version), self.spine, revision=revision, due=wanted)
 
@@ -333,6 +349,7 @@ def _told(joined: Joined, known_then: bool) -> dict[str, Any]:
     """What the manifest says of a view."""
     group = joined.group
     seen = {"observed": joined.observed, "by_rule": joined.found - joined.observed} if known_then else {}
+    events = group.version.told() if isinstance(group.version, TopicVersion) else {}
     return {
         "fingerprint": group.version.fingerprint,
         "event_time": group.event_time,
@@ -341,6 +358,7 @@ def _told(joined: Joined, known_then: bool) -> dict[str, Any]:
         "rows_found": joined.found,
         "ties": joined.ties,
         **seen,
+        **events,
     }
 
 

@@ -26,14 +26,17 @@ _PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Label:
-    """The value of `feature` (`column` or `view.column`) at the time of the row plus `horizon`.
+    """The value of `feature` (`column`, `view.column` or `topic.field`) at the time of the row plus `horizon`.
 
-    Of a view with a grain the row counts whose step that time is in, of another one the row of just that time; where
-    there is none the label is NULL.
+    Of a view with a grain the row counts whose step that time is in, of another one, or a topic, the row or event of
+    just that time; where there is none the label is NULL. For a topic `entity` names the fields that are equal to the
+    spine's columns (`column` or `column=field`), `time` the one with an event's time; else they are looked for.
     """
 
     feature: str
     horizon: timedelta
+    entity: tuple[str, ...] = ()
+    time: str | None = None
 
 
 @dataclass(frozen=True)

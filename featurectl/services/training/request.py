@@ -13,6 +13,7 @@ from featurectl.services.training.features import spelled
 from featurectl.services.training.grid import Grid  # noqa: TC001 - pydantic reads the types
 from featurectl.services.training.labels import Label, Split  # noqa: TC001
 from featurectl.services.training.spine import is_sql
+from featurectl.services.training.topics import TopicVersion, asked_again
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +52,8 @@ def document_of(request: Request, groups: Sequence[FeatureGroup], label: Feature
     if grid is not None and isinstance(grid.entities, Path):
         grid = replace(grid, entities=grid.entities.resolve())
     if wanted is not None and label is not None:
-        wanted = replace(wanted, feature=spelled([label])[0])
+        is_topic = isinstance(label.version, TopicVersion)
+        wanted = asked_again(wanted, label.version) if is_topic else replace(wanted, feature=spelled([label])[0])
     features = spelled(groups, follow=request.known_then)
     kept = spine if isinstance(spine, str) else None
     asked = replace(request, features=tuple(features), spine=kept, grid=grid, label=wanted)

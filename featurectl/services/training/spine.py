@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from featurectl.engines.base import Engine
     from featurectl.services.training.features import FeatureGroup
 
-__all__ = ["ROW", "SPINE", "Spine", "is_sql", "load_spine"]
+__all__ = ["OFFSET", "ROW", "SPINE", "Spine", "is_sql", "load_spine"]
 
 SPINE, ROW = "spine", "__row"
 _TIME_NAMES = ("event_timestamp", "event_time", "timestamp", "time")
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
-_OFFSET = r"[Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
+# Of a text: the time of day and how far it is from UTC.
+OFFSET = r"[Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _QUERY = re.compile(r"\s*(\(|--|/\*|(select|with|values)\b(?!\.))", re.I)
 _LONGEST_PATH = 250
 _EXAMPLE = "such as 2024-06-01T12:00:00Z"
@@ -185,7 +186,7 @@ def _require_instants(time: str, kind: str) -> None:
 
 def _parsed(time: str) -> str:
     name = f"{quote(time)}"
-    return f"CASE WHEN regexp_matches({name}, {text_literal(_OFFSET)}) THEN TRY_CAST({name} AS TIMESTAMPTZ) END"
+    return f"CASE WHEN regexp_matches({name}, {text_literal(OFFSET)}) THEN TRY_CAST({name} AS TIMESTAMPTZ) END"
 
 
 def _require_offsets(con: duckdb.DuckDBPyConnection, item: str, time: str) -> None:
