@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -45,34 +46,54 @@ class Pace:
     longest_retry_after: float = 600.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """The requests of late: when, and what each cost. Who shares it holds the lock."""
+
+    requests: deque[tuple[float, float]] = field(default_factory=deque)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+# By address: ranges that are fetched at once, and one after the other, are one guest of a host.
+_SPENT: defaultdict[str, _Spent] = defaultdict(_Spent)
+
+
 @dataclass(slots=True)
 class RateLimit:
     """At most so many requests in any window of so many seconds, by every pair of `limits`.
 
-    A request may cost more than one; the count is of this process only.
+    A request may cost more than one; the count is of this process only, of all that share `spent`.
     """
 
     limits: tuple[tuple[float, float], ...]
     clock: Callable[[], float]
     sleep: Callable[[float], None]
-    _spent: deque[tuple[float, float]] = field(default_factory=deque)
+    spent: _Spent = field(default_factory=_Spent)
 
     def take(self, cost: float = 1.0) -> None:
         """Return once a request may go out, and count it."""
-        while (seconds := self._until_free(cost)) > 0:
+        while (seconds := self._taken_or_wait(cost)) > 0:
             self.sleep(seconds)
-        self._spent.append((self.clock(), cost))
+
+    def _taken_or_wait(self, cost: float) -> float:
+        """Count the request and return 0, or the seconds until there may be room."""
+        with self.spent.lock:
+            seconds = self._until_free(cost)
+            if seconds <= 0:
+                self.spent.requests.append((self.clock(), cost))
+            return seconds
 
     def _until_free(self, cost: float) -> float:
         now = self.clock()
         longest = max((window for _, window in self.limits), default=0.0)
-        while self._spent and self._spent[0][0] <= now - longest:
-            self._spent.popleft()
+        requests = self.spent.requests
+        while requests and requests[0][0] <= now - longest:
+            requests.popleft()
         return max((self._wait_for(count, window, cost, now) for count, window in self.limits), default=0.0)
 
     def _wait_for(self, count: float, window: float, cost: float, now: float) -> float:
         """Seconds until the window has room: the oldest requests leave it one by one."""
-        inside = [(at, spent) for at, spent in self._spent if at > now - window]
+        inside = [(at, spent) for at, spent in self.spent.requests if at > now - window]
         excess = sum(spent for _, spent in inside) + cost - count
         for at, spent in inside:
             if excess <= 0:
@@ -140,18 +161,23 @@ def opened_api(
     stop: Stop,
     limits: tuple[tuple[float, float], ...],
     *,
+    of: str | None = None,
     pace: Pace | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] | None = None,
     jitter: Callable[[float, float], float] = random.uniform,
 ) -> Iterator[Api]:
-    """An API client with its connections, which close at the end. Tests bring their own clock and sleep."""
+    """An API client with its connections, which close at the end. Tests bring their own clock and sleep.
+
+    All clients `of` one address keep the limits together.
+    """
     pace, sleep = pace or Pace(), sleep or stop.sleep
     client = httpx.Client(
         timeout=pace.timeout, follow_redirects=True, headers={"User-Agent": _USER_AGENT, "Accept": "application/json"}
     )
     with client:
-        yield Api(client, stop, RateLimit(limits, clock, sleep), pace, sleep, jitter)
+        spent = _SPENT[of] if of is not None else _Spent()
+        yield Api(client, stop, RateLimit(limits, clock, sleep, spent), pace, sleep, jitter)
 
 
 def _is_retryable(answer: httpx.Response) -> bool:

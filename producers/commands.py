@@ -20,6 +20,7 @@ from producers.contracts import Validator
 from producers.files import is_lines, open_bucket, open_file
 from producers.publishing import ProduceResult, Progress, Publisher, judge_events, judge_raw
 from producers.registry import (
+    Feed,
     Producer,
     Request,
     Source,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from featurectl.log import Event
     from featurectl.settings import Settings
 
-__all__ = ["ProduceResult", "produce", "produce_range", "replay"]
+__all__ = ["ProduceResult", "fetch_range", "produce", "produce_range", "replay"]
 
 DEFAULT_RANGE = timedelta(days=7)
 Mode = Literal["historical", "live"]
@@ -115,6 +116,30 @@ def produce_range(
     found = load_producer(producer) if isinstance(producer, str) else producer
     wanted = _Wanted(start, end, tuple(regions), seed)
     return _historical(found, _pick_source(found, source), wanted, settings, stop or Stop(), on_progress)
+
+
+def fetch_range(
+    producer: Producer,
+    source: str,
+    start: datetime,
+    end: datetime,
+    regions: Sequence[str],
+    settings: Settings,
+    *,
+    seed: int,
+    stop: Stop,
+) -> Callable[[], ProduceResult]:
+    """Read the events with `start` <= time < `end` into memory; what is returned publishes them.
+
+    For ranges that are fetched at a time and published one after the other. Raises what `produce` raises, and
+    StopRequested.
+    """
+    picked = _pick_source(producer, source)
+    wanted = _Wanted(start, end, tuple(regions), seed)
+    feed = picked.source.open(wanted.request(start, end, datetime.now(UTC), settings, stop))
+    read = Source(lambda request: Feed(messages, total=len(messages)))
+    messages = list(feed.messages)
+    return lambda: _historical(producer, replace(picked, source=read), wanted, settings, Stop(), None)
 
 
 def replay(

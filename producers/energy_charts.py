@@ -41,7 +41,7 @@ def open_production(request: Request) -> Feed:
     url = load_api_settings(request.settings.project_dir).energy_charts_url
 
     def messages() -> Iterator[bytes]:
-        with opened_api(request.stop, LIMITS) as api:
+        with opened_api(request.stop, LIMITS, of=url) as api:
             yield from production_messages(api, url, sites, request)
 
     steps = max(0, int((min(request.end, request.now) - request.start) / _QUARTER_HOUR))

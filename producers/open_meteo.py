@@ -60,7 +60,7 @@ def open_weather(request: Request) -> Feed:
     urls = load_api_settings(request.settings.project_dir)
 
     def messages() -> Iterator[bytes]:
-        with opened_api(request.stop, LIMITS) as api:
+        with opened_api(request.stop, LIMITS, of=urls.open_meteo_archive_url) as api:
             yield from weather_messages(api, urls, sites, request)
 
     hours = max(0, int((min(request.end, request.now) - request.start) / _HOUR))

@@ -81,11 +81,12 @@ class Source:
     """Where events come from.
 
     `open` returns at once, what takes time happens while its messages are read. `lookback`: how far back a
-    poll in live mode asks, for what was revised.
+    poll in live mode asks, for what was revised. `at_once`: how many ranges a backfill may fetch at a time.
     """
 
     open: Callable[[Request], Feed]
     lookback: timedelta = timedelta(hours=2)
+    at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,26 @@ class Producer:
         from producers.commands import produce_range
 
         return produce_range(self, source, start, end, regions, settings, seed=seed)
+
+    def at_once(self, source: str) -> int:
+        """How many ranges of a source may be fetched at a time; 1: each is published while it is read."""
+        return self.sources[source].at_once if source in self.sources else 1
+
+    def fetch(
+        self,
+        *,
+        start: datetime,
+        end: datetime,
+        source: str,
+        regions: Sequence[str] = (),
+        settings: Settings,
+        seed: int = 0,
+        stop: Stop,
+    ) -> Callable[[], ProduceResult]:
+        """Read the source's events in [`start`, `end`) into memory; what is returned publishes them."""
+        from producers.commands import fetch_range
+
+        return fetch_range(self, source, start, end, regions, settings, seed=seed, stop=stop)
 
     def topic_in(self, settings: Settings) -> str:
         """The topic's name in a project."""

@@ -33,5 +33,5 @@ SOLAR = Producer(
     contract=SolarProduction,
     key=attrgetter("region"),
     time=_time,
-    sources={"simulated": Source(_simulated), "api": Source(_api, lookback=timedelta(days=2))},
+    sources={"simulated": Source(_simulated), "api": Source(_api, lookback=timedelta(days=2), at_once=4)},
 )

@@ -45,6 +45,6 @@ WEATHER = Producer(
     contract=Weather,
     key=_key,
     time=_time,
-    sources={"simulated": Source(_simulated), "api": Source(_api, lookback=timedelta(days=2))},
+    sources={"simulated": Source(_simulated), "api": Source(_api, lookback=timedelta(days=2), at_once=4)},
     keys_of_regions=_keys_of_regions,
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from tests.kafka_service import KafkaServer, kafka_server
 from tests.services import ServerMissing, risingwave_server
@@ -18,6 +19,11 @@ from tests.sharing import SERVERS, STRAYS, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# Two cores, often with a server beside: how long one example takes says nothing. The rest of the profile stays.
+_PROFILE = settings.get_current_profile_name()
+settings.register_profile(_PROFILE, settings.get_profile(_PROFILE), deadline=None)
+settings.load_profile(_PROFILE)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from featurectl.engines.base import BackfillChunk
 from featurectl.errors import UsageError
 from featurectl.project.metadata import parse_duration
 from featurectl.services.gaps import find_gaps, merged
 from featurectl.services.refreshing import refresh_once
+from featurectl.stopping import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from featurectl.engines.base import Engine, State, Version
     from featurectl.settings import Settings
 
-__all__ = ["BackfillResult", "Coverage", "backfill", "find_producer", "remaining"]
+__all__ = ["BackfillResult", "Coverage", "Fetching", "backfill", "find_producer", "remaining"]
 
 _GROUP = "featurectl.producers"
 _WAIT = timedelta(seconds=60)
@@ -50,6 +56,29 @@ class Producer(Protocol):
         settings: Settings,
         seed: int,
     ) -> Produced: ...
+
+
+@runtime_checkable
+class Fetching(Protocol):
+    """What a producer may be besides: one whose ranges are fetched several at a time, and published in their order."""
+
+    def at_once(self, source: str) -> int:
+        """How many at a time; 1: each is published while it is read."""
+        ...
+
+    def fetch(
+        self,
+        *,
+        start: datetime,
+        end: datetime,
+        source: str,
+        regions: Sequence[str],
+        settings: Settings,
+        seed: int,
+        stop: Stop,
+    ) -> Callable[[], Produced]:
+        """Read the events of [start, end), until `stop` is asked; what is returned publishes them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -123,10 +152,12 @@ def backfill(
         return _rehearsed(engine, (name, source, scope), todo, done, settings.topics.get(name))
     say = progress or _silent
     made = []
-    for number, (begins, ends) in enumerate(todo, 1):
-        say(f"{name} {begins:%Y-%m-%d}", number, len(todo))
-        part = BackfillChunk(name, source, scope, begins, ends, 0, 0)
-        made.append(_publish(engine, settings, producer, part, regions, seed))
+    wanted = {"source": source, "regions": regions, "settings": settings, "seed": seed}
+    with _publishers(producer, todo, wanted) as publishers:
+        for number, (begins, ends) in enumerate(todo, 1):
+            say(f"{name} {begins:%Y-%m-%d}", number, len(todo))
+            part = BackfillChunk(name, source, scope, begins, ends, 0, 0)
+            made.append(_publish(engine, settings, next(publishers), part))
     refresh_once(engine, command="backfill")
     events = _rows_of_sources(engine) - before
     topic = made[-1].topic if made else settings.topics.get(name)
@@ -144,15 +175,49 @@ def backfill(
     )
 
 
-def _publish(
-    engine: Engine, settings: Settings, producer: Producer, chunk: BackfillChunk, regions: Sequence[str], seed: int
-) -> Produced:
+@contextmanager
+def _publishers(
+    producer: Producer, todo: Sequence[tuple[datetime, datetime]], wanted: dict[str, Any]
+) -> Iterator[Iterator[Callable[[], Produced]]]:
+    """What publishes each chunk, in order; where the source allows, those to come are fetched meanwhile.
+
+    At the end, however it comes, nobody fetches any more.
+    """
+    at_once = producer.at_once(wanted["source"]) if isinstance(producer, Fetching) else 1
+    if at_once == 1 or len(todo) == 1:
+        yield (partial(producer, start=start, end=end, **wanted) for start, end in todo)
+        return
+    fetching, stop = cast("Fetching", producer), Stop()
+    with ThreadPoolExecutor(at_once, "fetch") as pool:
+        try:
+            yield _fetched(fetching, pool, todo, {**wanted, "stop": stop}, at_once)
+        finally:
+            stop.ask()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _fetched(
+    producer: Fetching,
+    pool: ThreadPoolExecutor,
+    todo: Sequence[tuple[datetime, datetime]],
+    wanted: dict[str, Any],
+    at_once: int,
+) -> Iterator[Callable[[], Produced]]:
+    """In the order of the chunks, never more than `at_once` fetched or being fetched and not yet published."""
+    waiting: deque[Future[Callable[[], Produced]]] = deque()
+    for start, end in todo:
+        if len(waiting) == at_once:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(producer.fetch, start=start, end=end, **wanted))
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _publish(engine: Engine, settings: Settings, publish: Callable[[], Produced], chunk: BackfillChunk) -> Produced:
     """A chunk's events into the log, remembered before and after."""
     with engine.write("backfill", _WAIT) as writer:
         writer.intend_backfill(chunk, settings.topics.get(chunk.producer))
-    made = producer(
-        start=chunk.start, end=chunk.end, source=chunk.origin, regions=regions, settings=settings, seed=seed
-    )
+    made = publish()
     with engine.write("backfill", _WAIT) as writer:
         writer.record_backfill(replace(chunk, published=made.published, rejected=made.rejected), made.topic)
     return made

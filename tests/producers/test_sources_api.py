@@ -106,6 +106,26 @@ def test_a_host_that_asks_for_hours_is_not_waited_for(server: Server, clock: Clo
     assert (clock.slept, caught.value.hint) == ([], "it asks to come back in 7200 s")
 
 
+def test_clients_of_one_address_keep_its_limit_together(server: Server, clock: Clock) -> None:
+    server.script = [OK]
+    words: dict[str, Any] = {"clock": clock, "sleep": clock.sleep}
+    with (
+        opened_api(Stop(), ((2, 60.0),), of=server.url, **words) as one,
+        opened_api(Stop(), ((2, 60.0),), of=server.url, **words) as other,
+        opened_api(Stop(), ((2, 60.0),), of="another", **words) as another,
+    ):
+        one.get(server.url, {})
+        other.get(server.url, {})
+        another.get(server.url, {})
+        assert clock.slept == []
+        one.get(server.url, {})
+    assert clock.slept == [60.0]
+    with opened_api(Stop(), ((2, 60.0),), of=server.url, **words) as later:
+        later.get(server.url, {})
+        later.get(server.url, {})
+    assert clock.slept == [60.0, 60.0]
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

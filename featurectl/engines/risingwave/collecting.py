@@ -185,11 +185,11 @@ class Collector:
         return sum(part.rows for part in parts[len(old) :])
 
     def _folded(self, version: Version, contents: Contents) -> Contents:
-        """The contents with what is older than the metadata keeps as part of the base; not each time for a little."""
+        """The contents with what is older than the metadata keeps as part of the base; once a tenth more is there."""
         kept = kept_for(version)
         if kept is None or not contents.parts:
             return contents
-        horizon, slack = _now() - kept // timedelta(microseconds=1), kept // timedelta(milliseconds=10)
+        horizon, slack = _now() - kept // timedelta(microseconds=1), kept // (10 * timedelta(microseconds=1))
         if contents.parts[0].first * 1000 > horizon - slack:
             return contents
         names = ", ".join(map(quote, version.columns))
