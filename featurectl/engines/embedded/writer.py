@@ -96,6 +96,9 @@ class EmbeddedWriter:
             new_pieces: dict[str, list[Piece]] = {}
             self._list(new_pieces, self._recompute(changed, new_pieces, _silent), generation)
 
+    def expect(self, builds: Sequence[tuple[Version, FeatureView]]) -> None:
+        """Nothing: one build takes all cores."""
+
     def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
         """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
         started = time.monotonic()
