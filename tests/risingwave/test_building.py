@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-ROWS = 2000
+ROWS = 1000
 LIMIT = "max_concurrent_creating_streaming_jobs"
 
 
