@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import select
+import socket
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +16,7 @@ from tests.risingwave.test_killed import PATIENCE_SECONDS, SLOW, ids, relations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from tests.risingwave.project import SmallProject
 
@@ -81,3 +85,77 @@ def test_one_that_is_refused_says_so_in_its_own_name(small_project: SmallProject
         project.apply()
     assert project.rows("SELECT total FROM top") == [(20.0,)]
     assert project.sql("SELECT step FROM featurectl.steps") == []
+
+
+class Proxy:
+    """Forwards one connection after the other to a port of this machine, until it stops to, without closing any."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self.is_silent = threading.Event()
+        self.is_asked = threading.Event()  # how far the builds are
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        other: dict[socket.socket, socket.socket] = {}
+        while not self._done.is_set():
+            ready, _, _ = select.select([self._listening, *other], [], [], 0.05)
+            for side in ready if not self.is_silent.is_set() else ():
+                if side is self._listening:
+                    accepted, _ = side.accept()
+                    forwarded = socket.create_connection(("127.0.0.1", self._to))
+                    other |= {accepted: forwarded, forwarded: accepted}
+                elif side not in other:
+                    continue  # its other end was ready too, and at its end
+                elif (data := side.recv(65536)) != b"":
+                    other[side].sendall(data)
+                    if b"rw_ddl_progress" in data:
+                        self.is_asked.set()
+                else:
+                    peer = other.pop(side)
+                    del other[peer]
+                    for end in (side, peer):
+                        end.close()
+            if self.is_silent.is_set():
+                self._done.wait(0.05)
+        for end in (self._listening, *other):
+            end.close()
+
+
+def test_a_server_that_falls_silent_in_the_middle_of_a_build(small_project: SmallProject) -> None:
+    project = small_project
+    direct = project.environment["RISINGWAVE_PORT"]
+    # Builds of sessions from here on stand still, until they are told otherwise.
+    project.sql("ALTER SYSTEM SET backfill_rate_limit TO 0")
+    try:
+        with Proxy(int(direct)) as proxy:
+            project.environment |= {"RISINGWAVE_PORT": str(proxy.port), "RISINGWAVE_TIMEOUT": "1.5"}
+            process = project.start_apply()
+            try:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+                while not proxy.is_asked.is_set() or building(project) != {"known_v1"}:
+                    assert time.monotonic() < deadline and process.poll() is None, "it is not built"
+                    time.sleep(0.05)
+                proxy.is_silent.set()
+                _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+            finally:
+                process.kill()
+                process.communicate()
+    finally:
+        project.sql("ALTER SYSTEM SET backfill_rate_limit TO -1")
+    assert process.returncode == 1
+    assert "asking how far the builds are: no answer within 6 s" in errors
+    assert "RISINGWAVE_TIMEOUT" in errors
+    project.sql("ALTER MATERIALIZED VIEW known_v1 SET backfill_rate_limit TO DEFAULT")
+    assert [v.name for v in project.apply().built] == ["known_v1", "sums_v1", "top_v1"]

@@ -166,8 +166,15 @@ class Catalog:
         return True
 
     def progress(self) -> dict[int, str]:
-        """How far each build is that the server has under way, in its words, by the number of the relation."""
-        rows = self._session.rows("SELECT ddl_id, progress FROM rw_catalog.rw_ddl_progress", _WHAT)
+        """How far each build is that the server has under way, in its words, by the number of the relation.
+
+        Raises EngineError where the server does not say so in time: it hangs, or the network does.
+        """
+        rows = self._session.rows(
+            "SELECT ddl_id, progress FROM rw_catalog.rw_ddl_progress",
+            "asking how far the builds are",
+            self._session.patience,
+        )
         return {number: str(progress) for number, progress in rows}
 
     def build_limit(self) -> int:
