@@ -13,7 +13,7 @@ from featurectl.dialect._output import sql
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context, Typed
 
-__all__ = ["interval", "interval_parts", "spelled"]
+__all__ = ["interval", "interval_parts", "read_interval", "spelled"]
 
 _HOUR, _MINUTE, _SECOND = 3_600_000_000, 60_000_000, 1_000_000
 _UNITS = {
@@ -37,9 +37,17 @@ def interval_parts(ctx: Context, node: exp.Expression) -> dict[str, int]:
     Raises:
         UnsupportedOnEngine: a spelling that RisingWave does not know, or more than its interval holds.
     """
-    unit = node.args.get("unit")
-    text = node.this.name if isinstance(node.this, exp.Literal) else ""
-    text = f"{text} {unit.name}" if unit is not None else text
+    parts = read_interval(node)
+    if parts is None:
+        raise ctx.unsupported(node, f"the interval {_text(node).strip()!r}", "write INTERVAL '1 hour'")
+    if any(abs(parts[kind]) > most for kind, most in _MOST.items()):
+        raise ctx.unsupported(node, f"the interval {_text(node).strip()!r}", "it is too long")
+    return parts
+
+
+def read_interval(node: exp.Expression) -> dict[str, int] | None:
+    """The same without a bound on its length; None for a spelling that RisingWave does not know."""
+    text, unit = _text(node), node.args.get("unit")
     parts = _iso(text)
     rest: str | None = "" if parts else text
     if unit is not None and not re.fullmatch(r"\s*[+-]?\d+\s*", node.this.name):  # INTERVAL '…' HOUR has one number
@@ -47,11 +55,13 @@ def interval_parts(ctx: Context, node: exp.Expression) -> dict[str, int]:
     parts = parts or {"month": 0, "day": 0, "microsecond": 0}
     while rest is not None and rest.strip():
         rest = _take(rest, parts)
-    if rest is None:
-        raise ctx.unsupported(node, f"the interval {text.strip()!r}", "write INTERVAL '1 hour'")
-    if any(abs(parts[kind]) > most for kind, most in _MOST.items()):
-        raise ctx.unsupported(node, f"the interval {text.strip()!r}", "it is too long")
-    return parts
+    return None if rest is None else parts
+
+
+def _text(node: exp.Expression) -> str:
+    unit = node.args.get("unit")
+    text = node.this.name if isinstance(node.this, exp.Literal) else ""
+    return f"{text} {unit.name}" if unit is not None else text
 
 
 def _iso(text: str) -> dict[str, int] | None:

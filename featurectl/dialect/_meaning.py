@@ -21,33 +21,33 @@ _WINDOWS = ("tumble", "hop")
 
 def references_of(tree: exp.Expression) -> tuple[str, ...]:
     """The relations that a query reads, once each, in order of appearance."""
-    return tuple(dict.fromkeys(_relation_name(table) for table in _tables(tree, frozenset())))
+    return tuple(dict.fromkeys(relation_name(table) for table in read_tables(tree)))
 
 
-def _tables(node: exp.Expression, ctes: frozenset[str]) -> Iterator[exp.Table]:
+def read_tables(node: exp.Expression, ctes: frozenset[str] = frozenset()) -> Iterator[exp.Table]:
     """The tables that are no CTEs, in order of appearance."""
     clause = node.args.get("with_")
     for cte in clause.expressions if clause is not None else []:
-        yield from _tables(cte.this, ctes)
+        yield from read_tables(cte.this, ctes)
         ctes |= {cte.alias}
     if isinstance(node, exp.Table):
-        name = _relation_name(node)
+        name = relation_name(node)
         if name and name not in ctes:
             yield node
     for part in node.iter_expressions():
         if part is not clause and isinstance(part, exp.Expression):
-            yield from _tables(part, ctes)
+            yield from read_tables(part, ctes)
 
 
 def rebound(tree: exp.Expression, relations: Mapping[str, str]) -> exp.Expression:
     """A copy that reads other relations under the names that it knows."""
     copy = tree.copy()
-    for table in list(_tables(copy, frozenset())):
-        target = relations.get(_relation_name(table))
+    for table in list(read_tables(copy)):
+        target = relations.get(relation_name(table))
         if target is None:
             continue
         if not table.alias:
-            name = _relation_name(table).rpartition(".")[2]
+            name = relation_name(table).rpartition(".")[2]
             table.set("alias", exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
         place = table.this.expressions[0] if isinstance(table.this, exp.Anonymous) else table
         for part in ("db", "table", "catalog"):
@@ -56,7 +56,7 @@ def rebound(tree: exp.Expression, relations: Mapping[str, str]) -> exp.Expressio
     return copy
 
 
-def _relation_name(node: exp.Table) -> str:
+def relation_name(node: exp.Table) -> str:
     """The relation behind a table node, also as the first argument of a window function."""
     function = node.this
     if isinstance(function, exp.Anonymous):

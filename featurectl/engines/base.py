@@ -68,7 +68,7 @@ class Version:
     """One physical build of a feature view: `name` is `view_vN`.
 
     `inputs` maps each relation that the query names to the relation that this build reads.
-    `text` is the author's rendered query as it was built.
+    `text` is the author's rendered query as it was built. `refresh` is the last one, where the engine tells.
     """
 
     view: str
@@ -85,6 +85,7 @@ class Version:
     rows: int | None = None
     build_seconds: float | None = None
     refreshed_at: datetime | None = None
+    refresh: Refreshed | None = None
 
     @property
     def name(self) -> str:
@@ -324,11 +325,16 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """A version whose rows were recomputed."""
+    """A version that a refresh brought up to date.
+
+    `touched` is how many rows came or went. `how`: "by row", "partly", or "whole: " and the reason.
+    """
 
     name: str
     rows: int
     seconds: float
+    touched: int = 0
+    how: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from featurectl.engines.base import DELETED, FOREVER, VISIBLE
 from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.engines.embedded.ledger import read_state
-from featurectl.engines.embedded.pieces import Piece, scan
+from featurectl.engines.embedded.pieces import read_pieces, scan
 from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from featurectl.engines.base import Version
+    from featurectl.engines.embedded.deltas import Delta
     from featurectl.engines.embedded.home import Home
-    from featurectl.engines.embedded.pieces import Pieces
+    from featurectl.engines.embedded.pieces import Piece, Pieces
 
 __all__ = [
     "MOMENTS",
@@ -68,8 +69,8 @@ def write_changes(
     pieces: Pieces,
     home: Home,
     version: Version,
-    old: Sequence[Piece],
-    new: Piece,
+    delta: Delta,
+    now: str,
     generation: int,
     revision: Iterable[str],
     backfilled: Sequence[tuple[datetime, datetime]],
@@ -81,22 +82,17 @@ def write_changes(
         pieces: Where pieces are written.
         home: Where they are.
         version: Whose rows they are.
-        old: Its rows so far.
-        new: Its rows from `generation` on.
+        delta: The rows that it got and lost.
+        now: What stands in FROM to read its rows from `generation` on, at least those with a key of the delta.
         generation: In which the change becomes visible.
         revision: The columns that tell which of several rows of one entity and time is the last.
         backfilled: Ranges of event time, [start, end), that were brought in since the last generation: when rows
             that appear there were to be seen first, nobody knows.
         recorded: The pieces of its base and its changes: what has a past there was seen before.
     """
-    was, now = scan(home, old), scan(home, [new])
     key = [*version.metadata["entity"], version.metadata["event_time"]]
     keys = ", ".join(map(quote, key))
-    same = _equal("a", "b", version.columns)
-    changed = " UNION ".join(
-        f"SELECT {', '.join(f'a.{quote(c)}' for c in key)} FROM {left} AS a ANTI JOIN {right} AS b ON {same}"
-        for left, right in ((now, was), (was, now))
-    )
+    changed = " UNION ".join(f"SELECT {keys} FROM {rows}" for rows in delta.parts)
     by = [f"{quote(c)} DESC NULLS LAST" for c in (*revision, *version.columns)]
     first = _unseen(home, version, key, backfilled, recorded)
     query = (
@@ -106,7 +102,7 @@ def write_changes(
         f" UNION ALL BY NAME SELECT {generation} AS {_GENERATION}, true AS {DELETED}, false AS {_UNSEEN}, c.*"
         f" FROM changed AS c ANTI JOIN {now} AS n ON {_equal('n', 'c', key)}"
     )
-    piece = pieces.write(changes_of(version.name), query)
+    piece = pieces.write(changes_of(version.name), query, checked=True)
     if piece.rows:
         return piece
     (home.pieces / piece.file).unlink(missing_ok=True)
@@ -144,15 +140,8 @@ def recorded(con: duckdb.DuckDBPyConnection, home: Home, version: Version) -> st
     """What `Moment.revisions` promises, as the ledger on a connection lists it."""
     if not keeps_history(version):
         return None
-    rows = con.execute(
-        "SELECT relation, file, row_count FROM featurectl.pieces WHERE relation IN (?, ?, ?)"
-        " ORDER BY relation, position",
-        [MOMENTS, *history_relations(version.name)],
-    ).fetchall()
-    listed: dict[str, list[Piece]] = {}
-    for relation, file, count in rows:
-        listed.setdefault(relation, []).append(Piece(file, count))
-    return _revisions(home, version, listed)
+    names = (MOMENTS, *history_relations(version.name))
+    return _revisions(home, version, {name: read_pieces(con, name) for name in names})
 
 
 def show_as_of(

@@ -6,18 +6,19 @@ The writer keeps it in its database; every snapshot carries a copy, so that read
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from featurectl.engines.base import BackfillChunk, MigrationRun, Release, SourceState, State, Version
+import duckdb
+
+from featurectl.engines.base import BackfillChunk, MigrationRun, Refreshed, Release, SourceState, State, Version
 from featurectl.engines.documents import attempt_of, environment_of, pin_of
 from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
 from featurectl.engines.ranges import merged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-
-    import duckdb
 
     from featurectl.engines.base import Environment
     from featurectl.engines.embedded.translation import Schema
@@ -51,6 +52,9 @@ CREATE TABLE IF NOT EXISTS featurectl.backfills (
 ALTER TABLE featurectl.releases ADD COLUMN IF NOT EXISTS command VARCHAR DEFAULT 'apply';
 ALTER TABLE featurectl.releases ADD COLUMN IF NOT EXISTS back_to INTEGER;
 ALTER TABLE featurectl.releases ADD COLUMN IF NOT EXISTS environment VARCHAR;
+ALTER TABLE featurectl.versions ADD COLUMN IF NOT EXISTS refresh VARCHAR;
+ALTER TABLE featurectl.pieces ADD COLUMN IF NOT EXISTS removed VARCHAR;
+ALTER TABLE featurectl.pieces ADD COLUMN IF NOT EXISTS removed_count BIGINT;
 CREATE TABLE IF NOT EXISTS featurectl.documents (
   kind VARCHAR, key VARCHAR, content VARCHAR, PRIMARY KEY (kind, key));
 """
@@ -128,7 +132,9 @@ class Ledger:
         """A version was built."""
         position = _one(self._con, "SELECT coalesce(max(position), 0) + 1 FROM featurectl.versions")
         self._con.execute(
-            "INSERT OR REPLACE INTO featurectl.versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO featurectl.versions (view, number, fingerprint, own_fingerprint, normaliser, text,"
+            " file, inputs, metadata, columns, descriptions, row_count, build_seconds, refreshed_at, position)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 version.view, version.number, version.fingerprint, version.own_fingerprint, version.normaliser,
                 version.text, version.file, json.dumps(dict(version.inputs)), json.dumps(dict(version.metadata)),
@@ -146,12 +152,14 @@ class Ledger:
             [file, json.dumps(dict(metadata)), json.dumps(dict(descriptions)), view, number],
         )
 
-    def set_rows(self, view: str, number: int, rows: int, at: datetime, seconds: float) -> None:
-        """A version was refreshed: computed whole again, which is what a build does."""
+    def set_refreshed(self, refreshed: Refreshed, at: datetime) -> None:
+        """A version was refreshed. Where it was computed whole, that says how long a build takes, too."""
+        view, _, number = refreshed.name.rpartition("_v")
+        whole = refreshed.seconds if refreshed.how.startswith("whole") else None
         self._con.execute(
-            "UPDATE featurectl.versions SET row_count = ?, refreshed_at = ?, build_seconds = ?"
-            " WHERE view = ? AND number = ?",
-            [rows, at, seconds, view, number],
+            "UPDATE featurectl.versions SET row_count = ?, refreshed_at = ?, refresh = ?,"
+            " build_seconds = coalesce(?, build_seconds) WHERE view = ? AND number = ?",
+            [refreshed.rows, at, json.dumps(asdict(refreshed)), whole, view, int(number)],
         )
 
     def set_live(self, live: Mapping[str, int]) -> None:
@@ -286,17 +294,13 @@ def _documents(con: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]
 def _has(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None) -> bool:
     """Whether the ledger has the table, and the column: a snapshot that an older featurectl published lacks some.
 
-    Not asked of duckdb_columns(), which opens every piece of every view to tell.
+    Not asked of duckdb_columns() and duckdb_tables(), which look at every view to tell.
     """
-    rows = con.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'featurectl' AND table_name = ?"
-        " AND database_name = current_database()",
-        [table],
-    ).fetchall()
-    if not rows or column is None:
-        return bool(rows)
-    described = con.execute(f"SELECT name FROM pragma_table_info('featurectl.{table}')").fetchall()
-    return (column,) in described
+    try:
+        described = con.execute(f"SELECT name FROM pragma_table_info('featurectl.{table}')").fetchall()
+    except duckdb.CatalogException:
+        return False
+    return column is None or (column,) in described
 
 
 def _migrations(con: duckdb.DuckDBPyConnection) -> Iterable[MigrationRun]:
@@ -305,14 +309,16 @@ def _migrations(con: duckdb.DuckDBPyConnection) -> Iterable[MigrationRun]:
 
 
 def _versions(con: duckdb.DuckDBPyConnection) -> Iterable[Version]:
+    newer = "refresh" if _has(con, "versions", "refresh") else "NULL"
     rows = con.execute(
         "SELECT view, number, fingerprint, own_fingerprint, normaliser, text, file, inputs, metadata, columns,"
-        " descriptions, row_count, build_seconds, refreshed_at FROM featurectl.versions ORDER BY position"
+        f" descriptions, row_count, build_seconds, refreshed_at, {newer} FROM featurectl.versions ORDER BY position"
     ).fetchall()
     for view, number, fp, own, normaliser, text, file, inputs, metadata, columns, described, *rest in rows:
         yield Version(
             view, number, fp, own, normaliser, text, file, json.loads(inputs), json.loads(metadata),
             json.loads(columns), json.loads(described), rest[0], rest[1], None if rest[2] is None else _utc(rest[2]),
+            None if rest[3] is None else Refreshed(**json.loads(rest[3])),
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from featurectl.engines.embedded.connect import duckdb_errors, quote, text_literal
 from featurectl.engines.embedded.history import recorded
 from featurectl.engines.embedded.ledger import read_schema, read_state
-from featurectl.engines.embedded.pieces import Piece, scan
+from featurectl.engines.embedded.pieces import read_pieces, scan
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
@@ -45,12 +45,9 @@ class EmbeddedMoment:
         self.columns(relation)
         version = self.state.live_version(relation)
         with duckdb_errors(f"reading {relation}"):
-            rows = self._con.execute(
-                "SELECT file, row_count FROM featurectl.pieces WHERE relation = ? ORDER BY position",
-                [version.name if version else relation],
-            ).fetchall()
-            if rows:
-                return scan(self._home, [Piece(*row) for row in rows])
+            pieces = read_pieces(self._con, version.name if version else relation)
+            if pieces:
+                return scan(self._home, pieces)
             path = text_literal(str(self._folder / f"{relation}.parquet"))
             self._con.execute(f"COPY (SELECT * FROM {quote(relation)}) TO {path} (FORMAT parquet)")
         return f"read_parquet({path})"

@@ -4,6 +4,9 @@ A relation is the list of its pieces in the ledger, so that committing the list 
 leaves at most files that no list names; the next writer removes them. A source table gets a piece with each
 refresh; neighbours of like size are merged, so that n rows are in O(log n) pieces and each row is rewritten
 O(log n) times.
+
+A row is taken away by its position: a piece may have a second file with the positions of the rows that it no longer
+has. Once these are a quarter of it, it is written anew.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.errors import UnsupportedOnEngine
 
@@ -20,30 +25,81 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    import duckdb
-
     from featurectl.engines.embedded.home import Home
 
-__all__ = ["Piece", "Pieces", "scan"]
+__all__ = ["Piece", "Pieces", "read_pieces", "scan", "scan_places"]
 
 # Parquet has no exact form of these: they would come back as another value.
 _UNSTORABLE = ("HUGEINT", "UHUGEINT", "INTERVAL", "TIME WITH TIME ZONE", "BIGNUM", "BIT")
 _MERGE_RATIO = 2
 _MERGE_UP_TO_ROWS = 500_000
+_REMOVED_AT_MOST = 0.25
+_POSITION = "file_row_number"  # DuckDB's name for it
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A file of rows, by its path below the home's folder `pieces`."""
+    """A file of rows, by its path below the home's folder `pieces`.
+
+    `rows` is how many the file has; `removed` a file with the positions of those that no longer count.
+    """
 
     file: str
     rows: int
+    removed: str | None = None
+    removed_rows: int = 0
+
+    @property
+    def live_rows(self) -> int:
+        """How many rows count."""
+        return self.rows - self.removed_rows
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that has to stay."""
+        return (self.file,) if self.removed is None else (self.file, self.removed)
 
 
 def scan(home: Home, pieces: Sequence[Piece]) -> str:
-    """The FROM clause that reads these pieces."""
-    files = ", ".join(text_literal(str(home.pieces / piece.file)) for piece in pieces)
-    return f"read_parquet([{files}])"
+    """What stands in FROM to read these pieces."""
+    whole = [piece for piece in pieces if piece.removed is None]
+    files = ", ".join(text_literal(str(home.pieces / piece.file)) for piece in whole)
+    if len(whole) == len(pieces):
+        return f"read_parquet([{files}])"
+    parts = [f"SELECT * FROM read_parquet([{files}])"] if whole else []
+    parts += [f"SELECT * EXCLUDE ({_POSITION}) FROM {_left(home, piece)}" for piece in pieces if piece.removed]
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def scan_places(home: Home, pieces: Sequence[Piece]) -> str:
+    """The same rows, each with where it is: `__piece`, the index in `pieces`, and `__place`, its position there."""
+    parts = (
+        f"SELECT {index} AS __piece, {_POSITION} AS __place, * EXCLUDE ({_POSITION}) FROM {_left(home, piece)}"
+        for index, piece in enumerate(pieces)
+    )
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _left(home: Home, piece: Piece) -> str:
+    """A piece's rows that count, with their positions."""
+    rows = f"read_parquet({text_literal(str(home.pieces / piece.file))}, {_POSITION} = true)"
+    if piece.removed is None:
+        return rows
+    removed = f"read_parquet({text_literal(str(home.pieces / piece.removed))})"
+    return f"(SELECT p.* FROM {rows} AS p ANTI JOIN {removed} AS r ON p.{_POSITION} = r.place)"
+
+
+def read_pieces(con: duckdb.DuckDBPyConnection, relation: str) -> list[Piece]:
+    """The pieces that the ledger on a connection lists for a relation, in order."""
+    try:
+        found = con.execute(f"SELECT {_LISTED} {_OF_RELATION}", [relation])
+    except duckdb.BinderException:  # a snapshot that an older featurectl published
+        found = con.execute(f"SELECT file, row_count {_OF_RELATION}", [relation])
+    return [Piece(*row) for row in found.fetchall()]
+
+
+_LISTED = "file, row_count, removed, coalesce(removed_count, 0)"
+_OF_RELATION = "FROM featurectl.pieces WHERE relation = ? ORDER BY position"
 
 
 class Pieces:
@@ -53,17 +109,29 @@ class Pieces:
         self._con = con
         self._home = home
         self._fsync = fsync
+        self._known: dict[str, list[Piece]] | None = None
 
     def of(self, relation: str) -> list[Piece]:
         """The relation's pieces, in order."""
-        rows = self._con.execute(
-            "SELECT file, row_count FROM featurectl.pieces WHERE relation = ? ORDER BY position", [relation]
-        ).fetchall()
-        return [Piece(file, count) for file, count in rows]
+        if self._known is None:
+            self._known = {}
+            for name, *piece in self._con.execute(
+                f"SELECT relation, {_LISTED} FROM featurectl.pieces ORDER BY relation, position"
+            ).fetchall():
+                self._known.setdefault(name, []).append(Piece(*piece))
+        return list(self._known.get(relation, ()))
 
-    def write(self, relation: str, query: str) -> Piece:
-        """Write a query's rows as a new piece. It belongs to the relation once `replace` is committed."""
-        self._check_types(relation, query)
+    def look_again(self) -> None:
+        """A transaction was undone: what is listed is not what this object remembers."""
+        self._known = None
+
+    def write(self, relation: str, query: str, *, checked: bool = False) -> Piece:
+        """Write a query's rows as a new piece. It belongs to the relation once `replace` is committed.
+
+        `checked`: its types are those of rows that are stored already.
+        """
+        if not checked:
+            self._check_types(relation, query)
         folder = self._home.pieces / relation
         folder.mkdir(parents=True, exist_ok=True)
         number = 1 + max((int(path.stem) for path in folder.glob("*.parquet")), default=0)
@@ -80,8 +148,8 @@ class Pieces:
             _sync(folder)
         return Piece(f"{relation}/{path.name}", int(row[0]))
 
-    def merged(self, relation: str, pieces: Sequence[Piece]) -> list[Piece]:
-        """The same rows in fewer pieces, where neighbours at the end are of like size."""
+    def merged(self, relation: str, pieces: Sequence[Piece], order: str = "") -> list[Piece]:
+        """The same rows in fewer pieces, where neighbours at the end are of like size. `order`: an ORDER BY clause."""
         kept = list(pieces)
         tail: list[Piece] = []
         rows = 0
@@ -92,21 +160,53 @@ class Pieces:
             tail.insert(0, kept.pop())
         if len(tail) < 2:
             return list(pieces)
-        return [*kept, self.write(relation, f"SELECT * FROM {scan(self._home, tail)}")]
+        return [*kept, self.write(relation, f"SELECT * FROM {scan(self._home, tail)} {order}", checked=True)]
+
+    def without(self, relation: str, pieces: Sequence[Piece], places: str, order: str = "") -> list[Piece]:
+        """The pieces without some of their rows: the query `places` answers `__piece` and `__place`."""
+        counts = dict(self._con.execute(f"SELECT __piece, count(*) FROM ({places}) GROUP BY 1").fetchall())
+        found = []
+        for index, piece in enumerate(pieces):
+            gone = piece.removed_rows + counts.get(index, 0)
+            if gone == piece.removed_rows:
+                found.append(piece)
+            elif gone < piece.rows:
+                here = f"SELECT __place FROM ({places}) WHERE __piece = {index}"
+                found.append(self._shrunk(relation, piece, gone, here))
+        return [self._written_anew(relation, piece, order) for piece in found]
+
+    def _shrunk(self, relation: str, piece: Piece, gone: int, places: str) -> Piece:
+        if piece.removed is not None:
+            before = text_literal(str(self._home.pieces / piece.removed))
+            places += f" UNION ALL SELECT place FROM read_parquet({before})"
+        removed = self.write(relation, f"SELECT __place::BIGINT AS place FROM ({places}) ORDER BY 1", checked=True)
+        return Piece(piece.file, piece.rows, removed.file, gone)
+
+    def _written_anew(self, relation: str, piece: Piece, order: str) -> Piece:
+        if piece.removed_rows <= _REMOVED_AT_MOST * piece.rows:
+            return piece
+        return self.write(relation, f"SELECT * FROM {scan(self._home, [piece])} {order}", checked=True)
 
     def replace(self, relation: str, pieces: Iterable[Piece], generation: int) -> None:
         """From this generation on these are the relation's pieces. Belongs into the caller's transaction."""
         new = list(pieces)
-        old = {piece.file for piece in self.of(relation)}
+        before = self.of(relation)
+        if new == before:
+            return
+        old = {file for piece in before for file in piece.files}
         self._con.execute("DELETE FROM featurectl.pieces WHERE relation = ?", [relation])
         for position, piece in enumerate(new):
             self._con.execute(
-                "INSERT INTO featurectl.pieces VALUES (?, ?, ?, ?)", [relation, piece.file, piece.rows, position]
+                "INSERT INTO featurectl.pieces (relation, file, row_count, position, removed, removed_count)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [relation, piece.file, piece.rows, position, piece.removed, piece.removed_rows],
             )
-        for file in sorted(old - {piece.file for piece in new}):
+        assert self._known is not None
+        self._known[relation] = new
+        for file in sorted(old - {file for piece in new for file in piece.files}):
             self._con.execute(  # not what another relation lists too
                 "INSERT INTO featurectl.retired SELECT $file, $generation"
-                " WHERE NOT EXISTS (SELECT 1 FROM featurectl.pieces WHERE file = $file)",
+                " WHERE NOT EXISTS (SELECT 1 FROM featurectl.pieces WHERE file = $file OR removed = $file)",
                 {"file": file, "generation": generation},
             )
 
@@ -129,7 +229,8 @@ class Pieces:
     def sweep_orphans(self) -> None:
         """Delete what a writer that died left unnamed."""
         rows = self._con.execute(
-            "SELECT file FROM featurectl.pieces UNION ALL SELECT file FROM featurectl.retired"
+            "SELECT file FROM featurectl.pieces UNION ALL SELECT removed FROM featurectl.pieces"
+            " UNION ALL SELECT file FROM featurectl.retired"
         ).fetchall()
         known = {file for (file,) in rows}
         for path in self._home.pieces.glob("*/*.parquet"):

@@ -14,11 +14,12 @@ from featurectl.engines.embedded.connect import quote
 from featurectl.errors import ProjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import duckdb
 
     from featurectl.dialect import Query
+    from featurectl.dialect.reach import Reach
     from featurectl.engines.base import State, Version
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "described",
     "schema_of",
     "version_query",
+    "version_reach",
     "view_columns",
 ]
 
@@ -50,6 +52,33 @@ def version_query(version: Version, schema: Schema) -> str:
     read = {name: tuple(schema.get(name, {}).items()) for name in version.inputs.values()}
     inputs = tuple(sorted(version.inputs.items()))
     return _translated(version.text, version.file, inputs, tuple(sorted(read.items())))
+
+
+def version_reach(version: Version, schema: Schema, tables: Collection[str]) -> Reach:
+    """How far a change of each input reaches among the version's rows. `tables`: reference tables."""
+    read = {name: tuple(schema.get(target, {}).items()) for name, target in version.inputs.items()}
+    named = frozenset(name for name, target in version.inputs.items() if target in tables)
+    entity, event_time = version.metadata.get("entity") or (), version.metadata.get("event_time")
+    columns = tuple(version.columns.items())
+    return _reach(version.text, version.file, tuple(sorted(read.items())), columns, tuple(entity), event_time, named)
+
+
+@lru_cache(maxsize=4096)
+def _reach(
+    text: str,
+    file: str,
+    schema: tuple[tuple[str, tuple[tuple[str, str], ...]], ...],
+    columns: tuple[tuple[str, str], ...],
+    entity: tuple[str, ...],
+    event_time: str | None,
+    tables: frozenset[str],
+) -> Reach:
+    from featurectl.dialect import parse_query
+    from featurectl.dialect.reach import reach_of
+
+    read = {name: dict(kinds) for name, kinds in schema}
+    query = parse_query(text, file=file)
+    return reach_of(query, read, dict(columns), entity=entity, event_time=event_time, tables=tables)
 
 
 def view_columns(query: Query, schema: Schema, stored: Columns) -> Columns:

@@ -26,6 +26,7 @@ from featurectl.engines.base import (
 )
 from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.embedded.connect import duckdb_errors
+from featurectl.engines.embedded.deltas import Delta
 from featurectl.engines.embedded.history import (
     MOMENTS,
     base_of,
@@ -35,12 +36,15 @@ from featurectl.engines.embedded.history import (
     write_moment,
 )
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
+from featurectl.engines.embedded.pieces import scan
+from featurectl.engines.embedded.recomputing import Recomputing
+from featurectl.engines.embedded.shown import Shown
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -69,7 +73,7 @@ class EmbeddedWriter:
         self._pieces = pieces
         self._log = log
         self._built: dict[str, Piece] = {}
-        self._shown: set[str] = set()
+        self._shown = Shown(con, pieces)
         self._schema: Schema | None = None
         self._attempt: Attempt | None = None
         self._counted = False
@@ -89,7 +93,9 @@ class EmbeddedWriter:
         Statements about users and indexes mean nothing here.
         """
         with duckdb_errors(f"{migration.file}"), self._committed() as generation:
-            changed = {name for statement in migration.statements if (name := self._run(statement)) is not None}
+            changed = dict.fromkeys(
+                name for statement in migration.statements if (name := self._run(statement)) is not None
+            )
             run = MigrationRun(migration.number, migration.name, migration.checksum, datetime.now(UTC))
             self._ledger.add_migration(run)
             self._schema = None
@@ -103,14 +109,13 @@ class EmbeddedWriter:
         """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
         started = time.monotonic()
         with duckdb_errors(f"{view.file}: building {version.name}"), binder_errors(version):
-            self._show_inputs(version)
+            self._shown.ensure(*version.inputs.values())
             schema = self._known_schema()
             piece = self._pieces.write(version.name, version_query(version, schema))
-            self._pieces.show(version.name, [piece])
+            self._shown.show(version.name, [piece])
             read = {name: schema.get(relation, {}) for name, relation in version.inputs.items()}
             columns = view_columns(view.query, read, described(self._con, version.name))
         self._built[version.name] = piece
-        self._shown.add(version.name)
         schema[version.name] = columns
         return replace(
             version,
@@ -135,7 +140,7 @@ class EmbeddedWriter:
         from featurectl.engines.comparing import compare_versions
 
         with duckdb_errors(f"comparing {old.name} with {new.name}"):
-            self._show_all((old.name, new.name))
+            self._shown.ensure(old.name, new.name)
             return compare_versions(lambda sql: self._con.execute(sql).fetchall(), old, new, key)
 
     def keep(self, built: Sequence[Version]) -> None:
@@ -224,7 +229,7 @@ class EmbeddedWriter:
                 self._ledger.remove_version(version.view, version.number)
                 for relation in (version.name, *history_relations(version.name)):
                     self._pieces.replace(relation, [], generation)
-        self._shown.difference_update(version.name for version in versions)
+        self._shown.drop(version.name for version in versions)
         self._schema = None
         return {}
 
@@ -235,11 +240,12 @@ class EmbeddedWriter:
         new_pieces: dict[str, list[Piece]] = {}
         offsets: dict[tuple[str, str, int], int] = {}
         with duckdb_errors("refreshing"):
+            deltas: dict[str, Delta | None] = {}
             ingested = [
-                self._ingest(name, topic, columns, new_pieces, offsets, say)
+                self._ingest(name, topic, columns, new_pieces, deltas, offsets, say)
                 for name, topic, columns in self._ledger.source_tables()
             ]
-            refreshed = self._recompute(set(new_pieces), new_pieces, say)
+            refreshed = self._recompute(deltas, new_pieces, say)
             if new_pieces:
                 self._commit_refresh(new_pieces, offsets, refreshed)
         return RefreshReport(
@@ -288,6 +294,7 @@ class EmbeddedWriter:
         topic: str,
         columns: Mapping[str, str],
         new_pieces: dict[str, list[Piece]],
+        deltas: dict[str, Delta | None],
         offsets: dict[tuple[str, str, int], int],
         say: Callable[[str], None],
     ) -> Ingested:
@@ -300,51 +307,58 @@ class EmbeddedWriter:
             offsets[table, topic, chunk.partition] = chunk.next_offset
             say(f"{table}: {rows:,} new events")
         if found:
+            deltas[table] = Delta(scan(self._home, found) if rows else None, None, rows)
             new_pieces[table] = self._pieces.merged(table, [*self._pieces.of(table), *found])
         return Ingested(table, rows)
 
     def _recompute(
-        self, changed: set[str], new_pieces: dict[str, list[Piece]], say: Callable[[str], None]
+        self, deltas: Mapping[str, Delta | None], new_pieces: dict[str, list[Piece]], say: Callable[[str], None]
     ) -> list[Refreshed]:
-        done = []
+        """Bring every version up to date that the changed relations reach; None is a change that is not known."""
         for name, pieces in new_pieces.items():
-            self._pieces.show(name, pieces)
-            self._shown.add(name)
-        schema = self._known_schema()
-        for version in self._ledger.state().versions:  # in the order they were built: inputs come first
-            if changed.isdisjoint(version.inputs.values()):
-                continue
-            started = time.monotonic()
-            say(f"{version.name}: computing")
-            self._show_inputs(version)
-            piece = self._pieces.write(version.name, version_query(version, schema))
-            if keeps_history(version):
-                self._record(version, piece, new_pieces)
-            else:  # it may have been kept before: what is not carried on says nothing
-                new_pieces |= {name: [] for name in history_relations(version.name) if self._pieces.of(name)}
-            new_pieces[version.name] = [piece]
-            self._pieces.show(version.name, [piece])
-            self._shown.add(version.name)
-            changed.add(version.name)
-            done.append(Refreshed(version.name, piece.rows, time.monotonic() - started))
+            self._shown.show(name, pieces)
+        state, schema, tables = self._ledger.state(), self._known_schema(), self._ledger.tables()
+        recomputing = Recomputing(self._con, self._home, self._pieces, self._shown, schema, tables, new_pieces)
+        for name, delta in deltas.items():
+            recomputing.deltas.add(name, delta)
+        read = {name for version in state.versions for name in version.inputs.values()}
+        done = []
+        try:
+            for version in state.versions:  # in the order they were built: inputs come first
+                if not any(name in recomputing.deltas for name in version.inputs.values()):
+                    continue
+                say(f"{version.name}: computing")
+                kept = keeps_history(version)
+                refreshed, delta = recomputing.refresh(version, is_read=kept or version.name in read)
+                done.append(refreshed)
+                if delta is None or delta.rows:
+                    recomputing.deltas.add(version.name, delta)
+                    self._record(version, delta, new_pieces)
+        finally:
+            recomputing.deltas.clear()
         return done
 
-    def _record(self, version: Version, piece: Piece, new_pieces: dict[str, list[Piece]]) -> None:
+    def _record(self, version: Version, delta: Delta | None, new_pieces: dict[str, list[Piece]]) -> None:
         """The version's history with what this refresh adds to it."""
         base, relation = history_relations(version.name)
-        old, recorded = self._pieces.of(version.name), [*self._pieces.of(base), *self._pieces.of(relation)]
+        if delta is None or not keeps_history(version):
+            # it may have been kept before: what is not carried on says nothing
+            new_pieces |= {name: [] for name in (base, relation) if self._pieces.of(name)}
+            return
+        old, new = self._pieces.of(version.name), new_pieces[version.name]
+        recorded = [*self._pieces.of(base), *self._pieces.of(relation)]
         if not recorded:  # what it holds when it first holds anything, or what it held before anything was recorded
-            began = [piece] if not any(each.rows for each in old) else old
-            recorded = [each for each in began if each.rows]
+            began = old if any(each.live_rows for each in old) else new
+            recorded = [each for each in began if each.live_rows]
             new_pieces[base] = recorded
-            if began == [piece]:
+            if began is new:
                 return
         offsets = {columns["offset"] for _, _, columns in self._ledger.source_tables() if "offset" in columns}
         revision = sorted(offsets & set(version.columns))
         backfilled = self._ledger.backfilled(self._topics_below(version)) if self._ledger.is_backfilling() else []
         generation = self._generation_to_come()
         change = write_changes(
-            self._pieces, self._home, version, old, piece, generation, revision, backfilled, recorded
+            self._pieces, self._home, version, delta, scan(self._home, new), generation, revision, backfilled, recorded
         )
         if change is not None:
             new_pieces[relation] = self._pieces.merged(relation, [*self._pieces.of(relation), change])
@@ -379,24 +393,12 @@ class EmbeddedWriter:
         for relation, pieces in new_pieces.items():
             self._pieces.replace(relation, pieces, generation)
         for part in refreshed:
-            view, _, number = part.name.rpartition("_v")
-            self._ledger.set_rows(view, int(number), part.rows, now, part.seconds)
+            self._ledger.set_refreshed(part, now)
 
     def _known_schema(self) -> Schema:
         if self._schema is None:
             self._schema = self._ledger.schema()
         return self._schema
-
-    def _show_inputs(self, version: Version) -> None:
-        self._show_all(version.inputs.values())
-
-    def _show_all(self, relations: Iterable[str]) -> None:
-        for relation in relations:
-            if relation not in self._shown:
-                pieces = self._pieces.of(relation)
-                if pieces:  # a table that a migration created has none: it is in the database itself
-                    self._pieces.show(relation, pieces)
-                self._shown.add(relation)
 
     def _run(self, statement: Statement) -> str | None:
         """Run a statement; returns the table whose rows or columns it changed."""
@@ -445,6 +447,7 @@ class EmbeddedWriter:
             yield self._ledger.next_generation()
         except BaseException:  # whatever it is, an interrupt included: undone, and raised again
             self._con.execute("ROLLBACK")
+            self._pieces.look_again()
             raise
         finally:
             self._counted = False

@@ -1,0 +1,99 @@
+"""Which rows of a relation a refresh adds and takes away, as tables of the writer's connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from featurectl.engines.embedded.connect import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import duckdb
+
+__all__ = ["Delta", "Deltas", "null_safe"]
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What stands in FROM to read the rows that came and those that went; None where there are none."""
+
+    inserted: str | None
+    removed: str | None
+    rows: int
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Both, as far as there are rows."""
+        return tuple(part for part in (self.inserted, self.removed) if part is not None)
+
+
+class Deltas:
+    """The deltas of one refresh, by relation. None stands for one that is not known: any row may have changed."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._found: dict[str, Delta | None] = {}
+        self._made: list[str] = []
+
+    def __contains__(self, relation: str) -> bool:
+        return relation in self._found
+
+    def __getitem__(self, relation: str) -> Delta | None:
+        return self._found[relation]
+
+    def add(self, relation: str, delta: Delta | None) -> None:
+        """The relation changed so."""
+        self._found[relation] = delta
+
+    def of_rows(self, rows: str, count: int) -> Delta:
+        """The delta of a relation to which a FROM item's rows were added."""
+        return Delta(rows if count else None, None, count)
+
+    def of_queries(self, relation: str, inserted: str, removed: str | None) -> Delta:
+        """The delta that two queries answer, whose rows are kept until `clear`."""
+        come, more = self._table(f"{relation}$inserted", inserted)
+        gone, less = self._table(f"{relation}$removed", removed) if removed is not None else ("", 0)
+        return Delta(come if more else None, gone if less else None, more + less)
+
+    def between(self, relation: str, old: str, new: str, columns: Iterable[str]) -> Delta:
+        """What leads from one FROM item's rows to another's, rows that stand there several times counted."""
+        names = ", ".join(map(quote, columns))
+        same = null_safe("a", "b", columns)
+        inserted = f"SELECT {names} FROM {new} AS a ANTI JOIN {old} AS b ON {same}"
+        removed = f"SELECT {names} FROM {old} AS a ANTI JOIN {new} AS b ON {same}"
+        delta = self.of_queries(relation, inserted, removed)
+        gone, come = (self._sum(part, names) for part in (delta.removed, delta.inserted))
+        if self._sum(old, names) - gone + come == self._sum(new, names):
+            return delta
+        rows = (f"SELECT {names} FROM {old}", f"SELECT {names} FROM {new}")
+        return self.of_queries(relation, f"{rows[1]} EXCEPT ALL {rows[0]}", f"{rows[0]} EXCEPT ALL {rows[1]}")
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        for name in dict.fromkeys(self._made):
+            self._con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+        self._made.clear()
+        self._found.clear()
+
+    def _table(self, name: str, query: str) -> tuple[str, int]:
+        quoted = quote(name)
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted} AS {query}")
+        self._made.append(quoted)
+        row = self._con.execute(f"SELECT count(*) FROM temp.{quoted}").fetchone()
+        assert row is not None
+        return f"temp.{quoted}", int(row[0])
+
+    def _sum(self, rows: str | None, names: str) -> int:
+        """A sum of hashes: equal for equal bags of rows, and hardly ever for others."""
+        if rows is None:
+            return 0
+        row = self._con.execute(f"SELECT coalesce(sum(hash({names})::HUGEINT), 0) FROM {rows}").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def null_safe(left: str, right: str, columns: Iterable[str]) -> str:
+    """The condition that two rows are equal in these columns, NULL like NULL."""
+    return " AND ".join(f"{left}.{quote(c)} IS NOT DISTINCT FROM {right}.{quote(c)}" for c in columns)

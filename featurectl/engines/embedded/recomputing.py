@@ -1,0 +1,246 @@
+"""One refresh of what depends on changed relations: of each version only the rows that the changes can reach.
+
+A version whose rows are each made of one row of an input gets the rows of what is new. One whose reach is known is
+computed for the touched entities and times, from the rows that these are made of, and compared with what is there. Any
+other is computed whole. What comes out equal ends there: no version above it is looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from featurectl.engines.base import EVENT_TIME_TYPES, Refreshed
+from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.deltas import Deltas, null_safe
+from featurectl.engines.embedded.pieces import scan, scan_places
+from featurectl.engines.embedded.touched import touch
+from featurectl.engines.embedded.translation import version_query, version_reach
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from featurectl.dialect.reach import InputReach, Reach
+    from featurectl.engines.base import Version
+    from featurectl.engines.embedded.deltas import Delta
+    from featurectl.engines.embedded.home import Home
+    from featurectl.engines.embedded.pieces import Piece, Pieces
+    from featurectl.engines.embedded.shown import Shown
+    from featurectl.engines.embedded.translation import Schema
+
+__all__ = ["Recomputing", "row_order"]
+
+# Above this share of an input's rows it is quicker to compute the version whole.
+PARTIAL_UP_TO = 0.2
+_NEW, _OLD = "featurectl_new", "featurectl_old"
+
+
+class Recomputing:
+    """Brings versions up to date, inputs first. `new_pieces` collects what their rows are from then on."""
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        home: Home,
+        pieces: Pieces,
+        shown: Shown,
+        schema: Schema,
+        tables: Sequence[str],
+        new_pieces: dict[str, list[Piece]],
+    ) -> None:
+        self._con, self._home, self._pieces = con, home, pieces
+        self._shown, self._schema, self._tables = shown, schema, frozenset(tables)
+        self._new_pieces = new_pieces
+        self.deltas = Deltas(con)
+
+    def refresh(self, version: Version, *, is_read: bool) -> tuple[Refreshed, Delta | None]:
+        """Compute what the deltas of its inputs change in a version. `is_read`: somebody asks for its delta.
+
+        The delta is None where it is not known.
+        """
+        started = time.monotonic()
+        inputs = {name: target for name, target in version.inputs.items() if target in self.deltas}
+        reach = version_reach(version, self._schema, self._tables)
+        why = self._why_whole(version, reach, inputs)
+        how, delta = "", None
+        if not why:
+            try:
+                how, delta = self._narrowly(version, reach, inputs)
+            except (duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+                why = f"a time near the end of what can be stored: {str(error).splitlines()[0]}"
+        if why:
+            how, delta = f"whole: {why}", self._whole(version, is_read=is_read)
+        rows = sum(piece.live_rows for piece in self._of(version.name))
+        touched = rows if delta is None else delta.rows
+        return Refreshed(version.name, rows, time.monotonic() - started, touched, how), delta
+
+    def _why_whole(self, version: Version, reach: Reach, changed: Mapping[str, str]) -> str:
+        deltas = {name: self.deltas[target] for name, target in changed.items()}
+        unknown = next((name for name, delta in deltas.items() if delta is None), None)
+        if unknown is not None:
+            return f"what changed in {unknown} is not known"
+        by_row = reach.rowwise and self._tables.isdisjoint(changed.values())
+        if not by_row:
+            for given in reach.inputs:
+                if given.relation in changed and given.is_everything:
+                    return f"{given.relation}: {given.why}"
+            for name, target in changed.items():
+                delta, rows = deltas[name], sum(piece.live_rows for piece in self._of(target))
+                if delta is not None and target not in self._tables and delta.rows > PARTIAL_UP_TO * rows:
+                    return f"{delta.rows:,} of {rows:,} rows of {name} changed"
+        return ""
+
+    def _narrowly(self, version: Version, reach: Reach, changed: Mapping[str, str]) -> tuple[str, Delta | None]:
+        try:
+            if reach.rowwise and self._tables.isdisjoint(changed.values()):
+                delta = self._by_row(version, changed)
+                if delta is not None:
+                    return "by row", delta
+            if any(given.relation in changed and given.is_everything for given in reach.inputs):
+                return "whole: a row that went is not found", self._whole(version, is_read=True)
+            return "partly", self._partly(version, reach, changed)
+        finally:
+            self._shown.ensure(*version.inputs.values())
+            for table in (_NEW, _OLD):
+                self._con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+
+    def _by_row(self, version: Version, changed: Mapping[str, str]) -> Delta | None:
+        """The rows of what is new, without the rows of what went; None where one of those is not there."""
+        query = version_query(version, self._schema)
+        columns = ", ".join(map(quote, version.columns))
+        gone = any(delta.removed for target in changed.values() if (delta := self.deltas[target]) is not None)
+        if not gone:
+            return self._added(version, changed, f"SELECT {columns} FROM ({query}) {row_order(version)}")
+        for table, part in ((_NEW, "inserted"), (_OLD, "removed")):
+            self._show_parts(version, changed, part)
+            self._con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {columns} FROM ({query})")
+        new, old = f"SELECT * FROM temp.{_NEW}", f"SELECT * FROM temp.{_OLD}"
+        delta = self.deltas.of_queries(version.name, f"{new} EXCEPT ALL {old}", f"{old} EXCEPT ALL {new}")
+        places = None
+        if delta.removed is not None:
+            places = self._places_of(version, delta.removed)
+            if self._count(places) != self._count(f"SELECT * FROM {delta.removed}"):
+                return None
+        self._take(version, delta, places)
+        return delta
+
+    def _added(self, version: Version, changed: Mapping[str, str], query: str) -> Delta:
+        """The rows of what is new, as a piece; there is nothing to be taken away."""
+        self._show_parts(version, changed, "inserted")
+        piece = self._pieces.write(version.name, query, checked=True)
+        if not piece.rows:
+            (self._home.pieces / piece.file).unlink(missing_ok=True)
+            return self.deltas.of_rows("", 0)
+        found = [*self._of(version.name), piece]
+        self._keep(version, self._pieces.merged(version.name, found, row_order(version)))
+        return self.deltas.of_rows(scan(self._home, [piece]), piece.rows)
+
+    def _show_parts(self, version: Version, changed: Mapping[str, str], part: str) -> None:
+        """Let the version's query find only one part of what changed, and nothing of what did not."""
+        for target in version.inputs.values():
+            if target in self._tables:
+                continue
+            delta = self.deltas[target] if target in changed.values() else None
+            rows = {"inserted": delta.inserted, "removed": delta.removed}[part] if delta is not None else None
+            source = rows or f"(SELECT * FROM {scan(self._home, self._of(target))} LIMIT 0)"
+            self._shown.show_query(target, f"SELECT * FROM {source}")
+
+    def _places_of(self, version: Version, rows: str) -> str:
+        """The query for where rows stand; of several equal ones as many as `rows` has."""
+        columns = ", ".join(map(quote, version.columns))
+        stored = scan_places(self._home, self._of(version.name))
+        same = null_safe("s", "g", version.columns)
+        number = f"row_number() OVER (PARTITION BY {columns})"
+        found = f"SELECT s.* FROM {stored} AS s SEMI JOIN {rows} AS g ON {same}"
+        return (
+            f"SELECT s.__piece, s.__place FROM (SELECT *, {number} AS __n FROM ({found})) AS s"
+            f" SEMI JOIN (SELECT *, {number} AS __n FROM {rows}) AS g ON {same} AND s.__n = g.__n"
+        )
+
+    def _partly(self, version: Version, reach: Reach, changed: Mapping[str, str]) -> Delta:
+        """Compute the touched entities and times anew and compare them with what is there."""
+        deltas = {name: delta for name, target in changed.items() if (delta := self.deltas[target]) is not None}
+        given = [(each, deltas[each.relation]) for each in reach.inputs if each.relation in deltas]
+        touched = touch(self._con, reach, given, version.columns.get(reach.event_time or "", ""))
+        for name, target in version.inputs.items():
+            if target in self._tables:
+                continue
+            readings: list[InputReach] = [each for each in reach.inputs if each.relation == name]
+            source = scan(self._home, self._of(target))
+            self._shown.show_query(target, touched.needed(source, readings, dict(self._schema.get(target, {}))))
+        columns = ", ".join(map(quote, version.columns))
+        query = f"({version_query(version, self._schema)})"
+        number = f"row_number() OVER (PARTITION BY {columns}) AS __n"
+        self._con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_NEW} AS SELECT {columns}, {number} FROM ({touched.rows(query)})"
+        )
+        old = touched.rows(scan_places(self._home, self._of(version.name)))
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {_OLD} AS SELECT *, {number} FROM ({old})")
+        same = f"{null_safe('a', 'b', version.columns)} AND a.__n = b.__n"
+        delta = self.deltas.of_queries(
+            version.name,
+            f"SELECT {columns} FROM temp.{_NEW} AS a ANTI JOIN temp.{_OLD} AS b ON {same}",
+            f"SELECT {columns} FROM temp.{_OLD} AS a ANTI JOIN temp.{_NEW} AS b ON {same}",
+        )
+        places = None
+        if delta.removed is not None:
+            places = f"SELECT __piece, __place FROM temp.{_OLD} AS a ANTI JOIN temp.{_NEW} AS b ON {same}"
+        self._take(version, delta, places)
+        return delta
+
+    def _take(self, version: Version, delta: Delta, places: str | None) -> None:
+        """The version's pieces with the rows that came and without those at `places`."""
+        if not delta.rows:
+            return
+        order = row_order(version)
+        found = self._of(version.name)
+        if places is not None:
+            found = self._pieces.without(version.name, found, places, order)
+        if delta.inserted is not None:
+            new = self._pieces.write(version.name, f"SELECT * FROM {delta.inserted} {order}", checked=True)
+            found = [*found, new]
+        self._keep(version, self._pieces.merged(version.name, found, order))
+
+    def _whole(self, version: Version, *, is_read: bool) -> Delta | None:
+        """Compute it all; a result that is equal to what is there is dropped."""
+        for target in version.inputs.values():
+            self._shown.ensure(target)
+        query = f"SELECT * FROM ({version_query(version, self._schema)}) {row_order(version)}"
+        piece = self._pieces.write(version.name, query)
+        old = [each for each in self._of(version.name) if each.live_rows]
+        delta = None
+        if is_read or not old:
+            new = scan(self._home, [piece])
+            if old:
+                delta = self.deltas.between(version.name, scan(self._home, old), new, version.columns)
+            else:
+                delta = self.deltas.of_rows(new, piece.rows)
+        if delta is not None and not delta.rows and old:
+            (self._home.pieces / piece.file).unlink(missing_ok=True)
+        else:
+            self._keep(version, [piece])
+        return delta
+
+    def _keep(self, version: Version, pieces: list[Piece]) -> None:
+        if not pieces:  # a relation has at least a piece, which says what its columns are
+            none = f"SELECT * FROM {scan(self._home, self._of(version.name))} LIMIT 0"
+            pieces = [self._pieces.write(version.name, none)]
+        self._new_pieces[version.name] = pieces
+        self._shown.show(version.name, pieces)
+
+    def _of(self, relation: str) -> list[Piece]:
+        """The relation's pieces as they are by now."""
+        return self._new_pieces[relation] if relation in self._new_pieces else self._pieces.of(relation)
+
+    def _count(self, query: str) -> int:
+        row = self._con.execute(f"SELECT count(*) FROM ({query})").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def row_order(version: Version) -> str:
+    """How a version's rows are laid out: by event time, so that what is asked of a time skips the rest."""
+    column = version.metadata.get("event_time") or ""
+    return f"ORDER BY {quote(column)}" if version.columns.get(column) in EVENT_TIME_TYPES else ""

@@ -1,0 +1,228 @@
+"""Which entities and times of a version's rows a change touches, and what has to be read to compute just these.
+
+An input row at time t touches [t + low, t + high] of its entity; so the rows at [from, to] are made of input rows at
+[from - high, to - low]. Ranges of one entity that meet are merged; where there are many, so are those that are near
+each other: more is computed then than has to be, never less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from featurectl.engines.embedded.connect import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    import duckdb
+
+    from featurectl.dialect.reach import InputReach, Reach
+    from featurectl.engines.embedded.deltas import Delta
+
+__all__ = ["Touched", "touch"]
+
+_RAW, _TOUCHED = "temp.featurectl_reached", "temp.featurectl_touched"
+_FIRST, _LAST = "'-infinity'::TIMESTAMP", "'infinity'::TIMESTAMP"
+_RANGES_AT_MOST = 64
+
+# The columns that tell the entity, the one that tells the time, and how far it reaches to both sides.
+_Way = tuple[tuple[str, ...], "str | None", "int | None", "int | None"]
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Ranges of time, by entity where `keys` are the columns that tell it; in a table of the writer's connection.
+
+    Attributes:
+        keys: The version's columns that say which entity a row is about; () where any entity is touched.
+        time: The version's event time; None where any time is touched.
+        kind: Its type.
+        first: The earliest time touched, in UTC; None where there is no earliest one.
+        last: The latest; None where there is no last one.
+        undated: Whether rows without a time are touched too.
+        ranges: The ranges, where they are few and of any entity.
+    """
+
+    keys: tuple[str, ...]
+    time: str | None
+    kind: str
+    first: datetime | None
+    last: datetime | None
+    undated: bool
+    ranges: tuple[tuple[datetime | None, datetime | None], ...] = ()
+
+    def rows(self, source: str) -> str:
+        """The query for those rows of a FROM item, with the version's columns, that are touched."""
+        return _chosen(source, self.keys, self.time, self.kind, 0, 0, self)
+
+    def needed(self, source: str, inputs: Sequence[InputReach], kinds: dict[str, str]) -> str:
+        """The query for those rows of an input that the touched rows are made of.
+
+        Args:
+            source: The FROM item with all its rows.
+            inputs: Each reading of it.
+            kinds: The types of its columns.
+        """
+        ways = list(dict.fromkeys(self._joined(inputs)))
+        if any(not keys and time is None for keys, time, _, _ in ways):
+            return f"SELECT * FROM {source}"
+        if len(ways) == 1:
+            keys, time, low, high = ways[0]
+            return _chosen(source, keys, time, kinds.get(time or "", ""), low, high, self)
+        conditions = " OR ".join(self._condition(way, kinds) for way in ways)
+        return f"SELECT * FROM {source} AS s WHERE {conditions}"
+
+    def _joined(self, inputs: Sequence[InputReach]) -> Iterator[_Way]:
+        """The ways in which input rows are found, each as wide as its widest reading."""
+        found: dict[tuple[tuple[str, ...], str | None], list[InputReach]] = {}
+        for reach in inputs:
+            keys = reach.entity if self.keys and reach.entity is not None else ()
+            found.setdefault((keys, reach.time if self.time is not None else None), []).append(reach)
+        for (keys, time), readings in found.items():
+            lows, highs = [each.low for each in readings], [each.high for each in readings]
+            low = None if None in lows else min(each for each in lows if each is not None)
+            high = None if None in highs else max(each for each in highs if each is not None)
+            yield keys, time, low, high
+
+    def _condition(self, way: _Way, kinds: dict[str, str]) -> str:
+        keys, time, low, high = way
+        near = _near("s", time, kinds.get(time or "", ""), low, high, self) or "true"
+        if not self.keys:
+            return f"({near})"
+        return f"({near} AND EXISTS (SELECT 1 FROM {_TOUCHED} AS t WHERE {_match('s', keys, time, low, high, self)}))"
+
+
+def touch(
+    con: duckdb.DuckDBPyConnection, reach: Reach, changed: Sequence[tuple[InputReach, Delta]], kind: str
+) -> Touched:
+    """What these changes touch. None of the inputs may reach everything."""
+    keys = reach.entity if all(given.entity is not None for given, _ in changed) else ()
+    parts = [part for given, delta in changed for rows in delta.parts for part in _reached(given, rows, len(keys))]
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {_bare(_RAW)} AS SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})")
+    most = _merge(con, len(keys), 0)
+    if most > _RANGES_AT_MOST:
+        finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
+        span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
+        _merge(con, len(keys), int(span) // _RANGES_AT_MOST)
+    undated = _one(con, f"SELECT count(*) > count(lo) FROM {_TOUCHED}")[0]
+    first, last = con.execute(f"SELECT {_said('min(lo)')}, {_said('max(hi)')} FROM {_TOUCHED}").fetchall()[0]
+    listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
+    ranges = () if keys else tuple(con.execute(listed).fetchall())
+    return Touched(tuple(keys), reach.event_time, kind, first, last, bool(undated), ranges)
+
+
+def _reached(given: InputReach, rows: str, keys: int) -> list[str]:
+    """What each changed row touches: entity, first and last time; those are NULL for rows without a time."""
+    names = "".join(f"{quote(c)} AS k{n}, " for n, c in enumerate((given.entity or ())[:keys]))
+    if given.time is None:
+        return [
+            f"SELECT {names}{_FIRST} AS lo, {_LAST} AS hi FROM {rows}",
+            f"SELECT {names}NULL::TIMESTAMP AS lo, NULL::TIMESTAMP AS hi FROM {rows}",
+        ]
+    at = f"{quote(given.time)}::TIMESTAMP"
+    low = _FIRST if given.low is None else f"{at} + to_microseconds({given.low})"
+    high = _LAST if given.high is None else f"{at} + to_microseconds({given.high})"
+    if given.low is not None and given.high is not None:
+        return [f"SELECT {names}{low} AS lo, {high} AS hi FROM {rows}"]
+    return [  # rows without a time stand before all others or after them: they can alter those, and be altered
+        f"SELECT {names}coalesce({low}, {_FIRST}) AS lo, coalesce({high}, {_LAST}) AS hi FROM {rows}",
+        f"SELECT {names}NULL::TIMESTAMP AS lo, NULL::TIMESTAMP AS hi FROM {rows}",
+    ]
+
+
+def _merge(con: duckdb.DuckDBPyConnection, keys: int, tolerance: int) -> int:
+    """Merge ranges whose gap is at most `tolerance` microseconds; returns how many an entity has at most."""
+    names = "".join(f"k{n}, " for n in range(keys))
+    by = f"PARTITION BY {names.rstrip(', ')} " if keys else ""
+    before = f"max(hi) OVER ({by}ORDER BY lo, hi ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_bare(_TOUCHED)} AS SELECT {names}min(lo) AS lo, max(hi) AS hi FROM ("
+        f"SELECT *, sum(opens) OVER ({by}ORDER BY lo, hi ROWS UNBOUNDED PRECEDING) AS island FROM ("
+        f"SELECT *, (coalesce(lo > {before} + to_microseconds({tolerance}), true))::INT AS opens FROM {_RAW}"
+        f" WHERE lo IS NOT NULL)) GROUP BY {names}island"
+        f" UNION ALL SELECT DISTINCT {names}lo, hi FROM {_RAW} WHERE lo IS NULL"
+    )
+    each = f"SELECT count(*) AS n FROM {_TOUCHED} WHERE lo IS NOT NULL"
+    if keys:
+        each += f" GROUP BY {names.rstrip(', ')}"
+    return int(_one(con, f"SELECT coalesce(max(n), 0) FROM ({each})")[0])
+
+
+def _chosen(
+    source: str, keys: Sequence[str], time: str | None, kind: str, low: int | None, high: int | None, touched: Touched
+) -> str:
+    near = _near("s", time, kind, low, high, touched)
+    rows = f"SELECT * FROM {source} AS s" + (f" WHERE {near}" if near else "")
+    if not touched.keys:
+        return rows
+    return f"SELECT s.* FROM ({rows}) AS s SEMI JOIN {_TOUCHED} AS t ON {_match('s', keys, time, low, high, touched)}"
+
+
+def _match(
+    alias: str, keys: Sequence[str], time: str | None, low: int | None, high: int | None, touched: Touched
+) -> str:
+    """Whether a row meets a row `t` of the table."""
+    parts = [f"{alias}.{quote(name)} IS NOT DISTINCT FROM t.k{n}" for n, name in enumerate(keys)]
+    if time is not None:
+        at = f"{alias}.{quote(time)}::TIMESTAMP"
+        within = []
+        if high is not None:
+            within.append(f"{at} >= t.lo - to_microseconds({high})")
+        if low is not None:
+            within.append(f"{at} <= t.hi - to_microseconds({low})")
+        inside = " AND ".join(within)
+        if low is None or high is None:
+            inside += f" OR {at} IS NULL" + (" OR t.lo IS NULL" if touched.undated else "")
+        elif touched.undated:
+            inside += f" OR ({at} IS NULL AND t.lo IS NULL)"
+        parts.append(f"({inside})")
+    return " AND ".join(parts) or "true"
+
+
+def _near(alias: str, time: str | None, kind: str, low: int | None, high: int | None, touched: Touched) -> str:
+    """A condition with constants, which lets whole stretches of a file be skipped; "" where there is none."""
+    if time is None or not kind or (touched.undated and (low is None or high is None)):
+        return ""
+    at = f"{alias}.{quote(time)}"
+    ranges = touched.ranges if not touched.keys else ((touched.first, touched.last),)
+    parts = [_between(at, kind, first, last, low, high) for first, last in ranges]
+    if not parts and not touched.undated:
+        return "false"
+    if "" in parts:
+        return ""
+    if touched.undated or low is None or high is None:
+        parts.append(f"{at} IS NULL")
+    return f"({' OR '.join(parts)})"
+
+
+def _between(
+    at: str, kind: str, first: datetime | None, last: datetime | None, low: int | None, high: int | None
+) -> str:
+    parts = []
+    if first is not None and high is not None:
+        parts.append(f"{at} >= {_constant(first, -high, kind)}")
+    if last is not None and low is not None:
+        parts.append(f"{at} <= {_constant(last, -low, kind)}")
+    return f"({' AND '.join(parts)})" if parts else ""
+
+
+def _constant(at: datetime, shift: int, kind: str) -> str:
+    value = f"(TIMESTAMP '{at.isoformat(sep=' ')}' + to_microseconds({shift}))"
+    return f"{value}::TIMESTAMPTZ" if kind == "timestamptz" else value
+
+
+def _said(at: str) -> str:
+    """A time as far as Python has it; NULL stands for an end that is not there."""
+    return f"CASE WHEN {at} > TIMESTAMP '0002-01-01' AND {at} < TIMESTAMP '9998-01-01' THEN {at} END"
+
+
+def _bare(table: str) -> str:
+    return table.removeprefix("temp.")
+
+
+def _one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    row = con.execute(sql).fetchone()
+    assert row is not None
+    return row

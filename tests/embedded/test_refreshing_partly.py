@@ -1,0 +1,112 @@
+"""After every batch the rows are those of a full recomputation, whatever the views and the order of events."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+
+from featurectl.engines.embedded import recomputing
+from featurectl.engines.embedded.translation import version_query
+from featurectl.services.scratch import scratch
+from tests.embedded.graphs import SHAPES, TOPIC, View, batches, files, graphs
+from tests.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from featurectl.engines.base import Version
+
+
+@pytest.fixture
+def _always_partly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much of a small table changes."""
+    monkeypatch.setattr(recomputing, "PARTIAL_UP_TO", 1e9)
+
+
+def _workspace(folder: Path, graph: Sequence[View]) -> Workspace:
+    for name, text in files(graph).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    workspace = Workspace(folder / "home", folder)
+    workspace.apply()
+    return workspace
+
+
+def _differences(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
+    """Of each view the rows that it has too many or too few, beside all of it computed from the raw events."""
+    found = {}
+    with scratch(workspace.settings, "test") as (folder, con), workspace.engine.moment(folder) as moment:
+        con.execute(f"CREATE VIEW events_raw AS SELECT * FROM {moment.scan('events_raw')}")
+        con.execute(f"CREATE VIEW labels AS SELECT * FROM {moment.scan('labels')}")
+        schema: dict[str, Any] = {name: dict(moment.columns(name)) for name in ("events_raw", "labels")}
+        for version in moment.state.versions:
+            schema[version.name] = dict(version.columns)
+            con.execute(f"CREATE TABLE {version.name} AS {version_query(version, schema)}")
+            served, right = f"SELECT * FROM {moment.scan(version.view)}", f"SELECT * FROM {version.name}"
+            rows = con.execute(
+                f"SELECT 'too many', * FROM ({served} EXCEPT ALL {right})"
+                f" UNION ALL SELECT 'missing', * FROM ({right} EXCEPT ALL {served})"
+            ).fetchall()
+            if rows:
+                found[version.name] = rows[:5]
+    return found
+
+
+def _run(graph: Sequence[View], stream: Sequence[Sequence[bytes]]) -> list[Version]:
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = _workspace(Path(folder), graph)
+        for batch in stream:
+            workspace.publish(TOPIC, list(batch))
+            workspace.refresh()
+            assert _differences(workspace) == {}
+        return list(workspace.engine.inspect().versions)
+
+
+_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
+
+
+@pytest.mark.usefixtures("_always_partly")
+@given(graphs(), batches())
+@settings(max_examples=4, **_PATIENT)  # type: ignore[arg-type]
+def test_random_graphs(graph: tuple[View, ...], stream: tuple[tuple[bytes, ...], ...]) -> None:
+    _run(graph, stream)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_always_partly")
+@given(graphs(), batches())
+@settings(max_examples=60, **_PATIENT)  # type: ignore[arg-type]
+def test_many_random_graphs(graph: tuple[View, ...], stream: tuple[tuple[bytes, ...], ...]) -> None:
+    _run(graph, stream)
+
+
+def _event(k: str, hour: int, x: int, minute: int = 0) -> bytes:
+    return f'{{"k": "{k}", "t": "2024-03-31T{hour:02}:{minute:02}:00Z", "x": {x}}}'.encode()
+
+
+STREAM = (
+    tuple(_event(k, hour, 7 * hour + n, 15 * n) for n, k in enumerate("abc") for hour in range(24) if (hour + n) % 5),
+    (_event("a", 5, 3, 15), b'{"k": "a", "x": 4}', b"{"),
+    (_event("b", 2, 50), _event("b", 2, 50), _event("d", 23, 9)),
+    (b'{"t": "2024-03-31T05:00:00Z", "x": 8}',),
+)
+
+
+@pytest.mark.usefixtures("_always_partly")
+def test_every_shape() -> None:
+    graph = tuple(View(shape, -1, -1, told) for shape in SHAPES for told in (True, False))
+    versions = _run(graph, STREAM)
+    assert {v.refresh.how.partition(":")[0] for v in versions if v.refresh} == {"by row", "partly", "whole"}
+
+
+@pytest.mark.usefixtures("_always_partly")
+def test_every_shape_over_another() -> None:
+    names = list(SHAPES)
+    below = tuple(View(shape, -1, -1) for shape in names)
+    above = tuple(View(shape, (7 * n + 3) % len(names), (5 * n + 1) % len(names)) for n, shape in enumerate(names))
+    _run((*below, *above), STREAM)
