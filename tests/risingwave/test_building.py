@@ -153,7 +153,7 @@ def test_a_server_that_falls_silent_in_the_middle_of_a_build(small_project: Smal
                 process.kill()
                 process.communicate()
     finally:
-        project.sql("ALTER SYSTEM SET backfill_rate_limit TO -1")
+        project.sql("ALTER SYSTEM SET backfill_rate_limit TO DEFAULT")
     assert process.returncode == 1
     assert "asking how far the builds are: no answer within 6 s" in errors
     assert "RISINGWAVE_TIMEOUT" in errors
