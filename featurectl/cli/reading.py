@@ -37,6 +37,7 @@ _STATUS_COLUMNS = (
     "refreshed_at",
     "detail",
 )
+_STATUS_DETAILS = ("lag_by_partition", "refresh_seconds", "refresh_touched", "refresh_how")
 
 
 @click.command()
@@ -104,7 +105,8 @@ def rejected(ctx: click.Context, topic: str, limit: int | None, output: str) -> 
 @click.pass_context
 def status(ctx: click.Context, output: str) -> None:
     """Show source tables, live views and builds under way: version, rows, newest event time, freshness, events that
-    have not come in yet (JSON and CSV: by partition too), refused messages. Where the log does not answer within 3
+    have not come in yet (JSON and CSV: by partition too), refused messages, and how a view was refreshed last: by row,
+    partly or whole, in how long, and how many rows came or went. Where the log does not answer within 3
     seconds, the detail says so and the rest is shown.
 
     \b
@@ -119,7 +121,7 @@ def status(ctx: click.Context, output: str) -> None:
     hurried = settings.model_copy(update={"kafka_timeout": min(settings.kafka_timeout, _LOG_SECONDS)})
     log = open_log(hurried)
     rows = read_status(open_engine(settings, log), log)
-    columns = _STATUS_COLUMNS if output == "table" else (*_STATUS_COLUMNS, "lag_by_partition")
+    columns = _STATUS_COLUMNS if output == "table" else (*_STATUS_COLUMNS, *_STATUS_DETAILS)
     print_rows(columns, [[tuple(getattr(row, c) for c in columns) for row in rows]], output, _WIDEST_DETAIL)
 
 
@@ -174,8 +176,11 @@ def describe(ctx: click.Context, name: str, environment: str | None, output: str
       featurectl describe features_enriched
     """
     from featurectl.services.reading import describe as read_description
+    from featurectl.services.reading import refreshed_how
 
-    version, columns = read_description(open_engine_only(ctx), name, environment)
+    engine = open_engine_only(ctx)
+    version, columns = read_description(engine, name, environment)
+    reach = refreshed_how(engine, version) if output == "table" else None
     if output == "table":
         click.echo(f"{version.name}: {version.metadata.get('description') or 'no description'}")
         for key in _SAID:
@@ -183,6 +188,8 @@ def describe(ctx: click.Context, name: str, environment: str | None, output: str
             if value:
                 click.echo(f"  {key}: {', '.join(value) if isinstance(value, (list, tuple)) else value}")
         click.echo(f"  reads: {', '.join(version.inputs.values())}")
+        if reach is not None:
+            click.echo(f"  refreshed: {reach}")
         click.echo(f"  file: {version.file}")
         click.echo("")
     print_rows(("column", "type", "description"), [columns], output)

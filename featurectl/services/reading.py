@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featurectl.errors import UsageError
@@ -11,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from featurectl.dialect.reach import Reach
     from featurectl.engines.base import Engine, Result, State, Version
 
-__all__ = ["default_query", "describe", "query", "rejected"]
+__all__ = ["default_query", "describe", "query", "refreshed_how", "rejected"]
 
 DEFAULT_VIEW = "features_enriched"
 _NEWEST_ROWS = 10
@@ -74,3 +76,15 @@ def describe(engine: Engine, name: str, environment: str | None = None) -> tuple
     if version is None:
         raise UsageError(f"no view {name!r} is applied here", hint=f"applied: {', '.join(state.live) or 'none'}")
     return version, [(c, kind, version.descriptions.get(c, "")) for c, kind in version.columns.items()]
+
+
+def refreshed_how(engine: Engine, version: Version) -> Reach | None:
+    """What a refresh of the version computes; None on an engine that refreshes by itself. Raises EngineError."""
+    from featurectl.engines.embedded.translation import version_reach
+
+    if engine.capabilities.refreshes_by_itself:
+        return None
+    with engine.moment(Path()) as moment:
+        schema = {name: dict(moment.columns(name)) for name in version.inputs.values()}
+        versions = {each.name for each in moment.state.versions}
+        return version_reach(version, schema, set(schema) - versions - set(moment.source_tables))

@@ -25,7 +25,9 @@ class StatusRow:
     `freshness_seconds`: now minus the newest event time; `freshness_limit`: how many of them the view's metadata
     allows; `event_time`: the view's column of event times. `lag`: events that the log holds and the source table does
     not yet, None where that cannot be said; `lag_by_partition` the same in parts. `rejected`: messages of a source
-    table that its views refuse, None where no view lists them.
+    table that its views refuse, None where no view lists them. `refresh_seconds`, `refresh_touched` and `refresh_how`:
+    how long the last refresh of a view took, how many rows came or went, and whether it was computed "by row", "partly"
+    or whole, with the reason; None on engines that refresh by themselves.
     """
 
     name: str
@@ -41,6 +43,9 @@ class StatusRow:
     freshness_limit: float | None = None
     event_time: str | None = None
     lag_by_partition: Mapping[int, int] = field(default_factory=dict)
+    refresh_seconds: float | None = None
+    refresh_touched: int | None = None
+    refresh_how: str | None = None
 
 
 class _Measure(NamedTuple):
@@ -103,12 +108,16 @@ def _offsets(offsets: Mapping[int, int]) -> str:
 def _view_row(engine: Engine, state: State, version: Version, measure: _Measure, now: datetime) -> StatusRow:
     kept = sorted(v.number for v in state.versions if v.view == version.view and v.number != version.number)
     also = f"also kept: {', '.join(f'v{number}' for number in kept)}" if kept else ""
+    last = version.refresh
+    refreshed = f"refreshed {last.how} in {last.seconds:.2f} s, {last.touched:,} rows touched" if last else ""
     return StatusRow(
         version.view, "view", version.name, measure.rows, measure.newest,
         None if measure.newest is None else (now - measure.newest).total_seconds(),
         refreshed_at=None if engine.capabilities.refreshes_by_itself else version.refreshed_at,
-        detail="; ".join(part for part in (measure.trouble, also) if part),
+        detail="; ".join(part for part in (measure.trouble, refreshed, also) if part),
         freshness_limit=_limit(version), event_time=version.metadata.get("event_time"),
+        refresh_seconds=last.seconds if last else None, refresh_touched=last.touched if last else None,
+        refresh_how=last.how if last else None,
     )  # fmt: skip
 
 

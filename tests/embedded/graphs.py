@@ -1,6 +1,6 @@
 """Random graphs of views over a topic of events, and random batches of these: late, repeated, revised, malformed.
 
-Every view has the columns k (an entity, or NULL), t (a time, or NULL) and x (a number), so that each can read any.
+Ties are in no order, so every window is ordered by all that its value depends on. Every view has the columns k (an entity, or NULL), t (a time, or NULL) and x (a number), so that each can read any.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ SHAPES = {
         "SELECT k, t, count(x) OVER (PARTITION BY k ORDER BY t DESC RANGE BETWEEN INTERVAL '1 hour' PRECEDING AND"
         " INTERVAL '3 hours' FOLLOWING) AS x FROM {a}"
     ),
-    "running": "SELECT k, t, sum(x) OVER (PARTITION BY k ORDER BY t)::bigint AS x FROM {a}",
-    "backwards": "SELECT k, t, count(*) OVER (PARTITION BY k ORDER BY t DESC) AS x FROM {a}",
+    "running": "SELECT k, t, sum(x) OVER (PARTITION BY k ORDER BY t, x)::bigint AS x FROM {a}",
+    "backwards": "SELECT k, t, count(*) OVER (PARTITION BY k ORDER BY t DESC, x) AS x FROM {a}",
     "lag": "SELECT k, t, lag(x) OVER (PARTITION BY k ORDER BY t, x) AS x FROM {a}",
     "lead": "SELECT k, t, lead(x) OVER (PARTITION BY k ORDER BY t, x) AS x FROM {a}",
     "rows": (
@@ -71,9 +71,7 @@ SHAPES = {
     ),
     "left": "SELECT a.k, a.t, b.x FROM {a} AS a LEFT JOIN {b} AS b ON b.k = a.k AND b.t = a.t",
     "inner": "SELECT b.k, a.t, a.x + b.x AS x FROM {a} AS a JOIN {b} AS b USING (k, t)",
-    "full": (
-        "SELECT k, t, coalesce(a.x, 0) - coalesce(b.x, 0) AS x FROM {a} AS a FULL JOIN {b} AS b USING (k, t)"
-    ),
+    "full": ("SELECT k, t, coalesce(a.x, 0) - coalesce(b.x, 0) AS x FROM {a} AS a FULL JOIN {b} AS b USING (k, t)"),
     "earlier": (
         "SELECT a.k, a.t, b.x FROM {a} AS a LEFT JOIN {b} AS b ON a.k = b.k AND b.t = a.t - INTERVAL '2 hours'"
     ),

@@ -250,6 +250,9 @@ def test_a_migration_that_changes_rows_refreshes_what_reads_them(copied: Workspa
     (copied.settings.project_dir / "migrations/0003_moved.sql").write_text(moved)
     assert copied.apply().built == ()
     assert copied.rows(temperature) == [(20,)]
+    refreshed = next(v.refresh for v in copied.engine.inspect().versions if v.view == "weather_hourly")
+    assert refreshed is not None
+    assert (refreshed.how, refreshed.touched) == ("partly", 1)
 
 
 def test_a_table_that_views_read_is_not_dropped(copied: Workspace) -> None:

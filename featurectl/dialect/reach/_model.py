@@ -64,6 +64,39 @@ class Reach:
             return None
         return next((f"{i.relation}: {i.why}" for i in self.inputs if i.is_everything), None)
 
+    def __str__(self) -> str:
+        """For people: what a refresh computes when its inputs change."""
+        if self.rowwise:
+            return "by row"
+        if self.why_whole is not None:
+            return f"whole, because of {self.why_whole}"
+        return "partly: " + "; ".join(dict.fromkeys(_told(self, given) for given in self.inputs))
+
+
+def _told(reach: Reach, given: InputReach) -> str:
+    whose = ", ".join(reach.entity) if given.entity is not None else "any entity"
+    if given.time is None:
+        return f"{given.relation} reaches {whose} at any time"
+    if given.low == given.high == 0:
+        return f"{given.relation} reaches {whose} at its time"
+    low, high = _span(given.low, "before"), _span(given.high, "after")
+    low, high = ("" if end == 0 else f"{span} " for end, span in ((given.low, low), (given.high, high)))
+    when = f"{low}its time" if low == high else f"from {low}its time to {high}its time"
+    return f"{given.relation} reaches {whose} {when}"
+
+
+def _span(microseconds: int | None, side: str) -> str:
+    """An end of what is reached, such as "24 hours after"."""
+    if microseconds is None:
+        return f"any time {side}"
+    side = "before" if microseconds < 0 else "after"
+    seconds = abs(microseconds) / 1_000_000
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= size and seconds % size == 0:
+            count = seconds / size
+            return f"{count:g} {unit if count != 1 else unit[:-1]} {side}"
+    return f"{seconds:g} seconds {side}"
+
 
 @dataclass(frozen=True)
 class Bound:

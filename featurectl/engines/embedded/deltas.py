@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from featurectl.engines.embedded.connect import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import duckdb
 
-__all__ = ["Delta", "Deltas", "null_safe"]
+    from featurectl.dialect import Statement
+    from featurectl.engines.base import Version
+
+__all__ = ["Delta", "Deltas", "TablesBefore", "null_safe"]
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,8 @@ class Deltas:
 
     def _table(self, name: str, query: str) -> tuple[str, int]:
         quoted = quote(name)
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted} AS {query}")
+        row = self._con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted} AS {query}").fetchone()
         self._made.append(quoted)
-        row = self._con.execute(f"SELECT count(*) FROM temp.{quoted}").fetchone()
         assert row is not None
         return f"temp.{quoted}", int(row[0])
 
@@ -92,6 +94,41 @@ class Deltas:
         row = self._con.execute(f"SELECT coalesce(sum(hash({names})::HUGEINT), 0) FROM {rows}").fetchone()
         assert row is not None
         return int(row[0])
+
+
+class TablesBefore:
+    """The rows that reference tables had before statements changed them, as far as a version reads them.
+
+    Belongs into a transaction, which takes them away if it is undone.
+    """
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, statements: Sequence[Statement], versions: Sequence[Version]
+    ) -> None:
+        from featurectl.dialect import AlterTable, Dml
+
+        read = {name for version in versions for name in version.inputs.values()}
+        altered = {statement.name for statement in statements if isinstance(statement, AlterTable)}
+        changed = {statement.table for statement in statements if isinstance(statement, Dml)}
+        self._con, self._deltas = con, Deltas(con)
+        self._before = {name: quote(f"{name}$before") for name in changed & read - altered}
+        for name, copy in self._before.items():
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {copy} AS SELECT * FROM main.{quote(name)}")
+
+    def since(self, changed: Iterable[str]) -> dict[str, Delta | None]:
+        """What became of them; None where that is not known."""
+        return {name: self._delta(name) if name in self._before else None for name in changed}
+
+    def _delta(self, name: str) -> Delta:
+        now = f"main.{quote(name)}"
+        columns = [column for column, *_ in self._con.execute(f"DESCRIBE {now}").fetchall()]
+        return self._deltas.between(name, f"temp.{self._before[name]}", now, columns)
+
+    def forget(self) -> None:
+        """They are not asked for any more."""
+        self._deltas.clear()
+        for copy in self._before.values():
+            self._con.execute(f"DROP TABLE temp.{copy}")
 
 
 def null_safe(left: str, right: str, columns: Iterable[str]) -> str:

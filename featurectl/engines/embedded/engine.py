@@ -72,8 +72,7 @@ class EmbeddedEngine:
         with duckdb_errors("cannot read the ledger"):
             ledger = Ledger(con)
             pieces = Pieces(con, self._home, self._settings.fsync)
-            for statement in MACROS:
-                con.execute(statement.replace("MACRO ", "TEMP MACRO ", 1))
+            ledger.keep_macros(MACROS)
             pieces.sweep_orphans()
             if published_generation(self._home) != ledger.generation() or was_moved(self._home):
                 publish(con, self._home, ledger, pieces, MACROS)

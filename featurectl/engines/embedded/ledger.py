@@ -5,6 +5,7 @@ The writer keeps it in its database; every snapshot carries a copy, so that read
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -55,6 +56,7 @@ ALTER TABLE featurectl.releases ADD COLUMN IF NOT EXISTS environment VARCHAR;
 ALTER TABLE featurectl.versions ADD COLUMN IF NOT EXISTS refresh VARCHAR;
 ALTER TABLE featurectl.pieces ADD COLUMN IF NOT EXISTS removed VARCHAR;
 ALTER TABLE featurectl.pieces ADD COLUMN IF NOT EXISTS removed_count BIGINT;
+CREATE TABLE IF NOT EXISTS featurectl.macros (stamp VARCHAR);
 CREATE TABLE IF NOT EXISTS featurectl.documents (
   kind VARCHAR, key VARCHAR, content VARCHAR, PRIMARY KEY (kind, key));
 """
@@ -73,6 +75,17 @@ class Ledger:
         con.execute(_SCHEMA)
         if not con.execute("SELECT 1 FROM featurectl.meta").fetchall():
             con.execute("INSERT INTO featurectl.meta VALUES (0)")
+
+    def keep_macros(self, macros: tuple[str, ...]) -> None:
+        """See to it that the database has these functions of the dialect; it has them from the last time, mostly."""
+        stamp = hashlib.sha256("\n".join(macros).encode()).hexdigest()
+        if self._con.execute("SELECT 1 FROM featurectl.macros WHERE stamp = ?", [stamp]).fetchall():
+            return
+        self._con.execute("BEGIN")
+        for statement in (*macros, "DELETE FROM featurectl.macros"):
+            self._con.execute(statement)
+        self._con.execute("INSERT INTO featurectl.macros VALUES (?)", [stamp])
+        self._con.execute("COMMIT")
 
     def state(self) -> State:
         """Everything, as of now."""

@@ -22,7 +22,7 @@ from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.errors import UnsupportedOnEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from featurectl.engines.embedded.home import Home
@@ -189,25 +189,34 @@ class Pieces:
 
     def replace(self, relation: str, pieces: Iterable[Piece], generation: int) -> None:
         """From this generation on these are the relation's pieces. Belongs into the caller's transaction."""
-        new = list(pieces)
-        before = self.of(relation)
-        if new == before:
+        self.replace_all({relation: list(pieces)}, generation)
+
+    def replace_all(self, lists: Mapping[str, Sequence[Piece]], generation: int) -> None:
+        """The same for several relations."""
+        changed = {name: list(pieces) for name, pieces in lists.items() if list(pieces) != self.of(name)}
+        if not changed:
             return
-        old = {file for piece in before for file in piece.files}
-        self._con.execute("DELETE FROM featurectl.pieces WHERE relation = ?", [relation])
-        for position, piece in enumerate(new):
+        old = {file for name in changed for piece in self.of(name) for file in piece.files}
+        self._con.execute("DELETE FROM featurectl.pieces WHERE relation IN (SELECT unnest(?))", [list(changed)])
+        rows = [
+            (name, piece.file, piece.rows, place, piece.removed, piece.removed_rows)
+            for name, pieces in changed.items()
+            for place, piece in enumerate(pieces)
+        ]
+        if rows:
             self._con.execute(
-                "INSERT INTO featurectl.pieces (relation, file, row_count, position, removed, removed_count)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                [relation, piece.file, piece.rows, position, piece.removed, piece.removed_rows],
+                "INSERT INTO featurectl.pieces (relation, file, row_count, position, removed, removed_count) VALUES "
+                + ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows)),
+                [value for row in rows for value in row],
             )
         assert self._known is not None
-        self._known[relation] = new
-        for file in sorted(old - {file for piece in new for file in piece.files}):
+        self._known.update(changed)
+        gone = sorted(old - {file for pieces in changed.values() for piece in pieces for file in piece.files})
+        if gone:
             self._con.execute(  # not what another relation lists too
-                "INSERT INTO featurectl.retired SELECT $file, $generation"
-                " WHERE NOT EXISTS (SELECT 1 FROM featurectl.pieces WHERE file = $file OR removed = $file)",
-                {"file": file, "generation": generation},
+                "INSERT INTO featurectl.retired SELECT file, ? FROM (SELECT unnest(?) AS file) AS gone"
+                " WHERE NOT EXISTS (SELECT 1 FROM featurectl.pieces AS p WHERE gone.file IN (p.file, p.removed))",
+                [generation, gone],
             )
 
     def show(self, relation: str, pieces: Sequence[Piece]) -> None:

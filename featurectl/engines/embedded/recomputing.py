@@ -76,6 +76,13 @@ class Recomputing:
         touched = rows if delta is None else delta.rows
         return Refreshed(version.name, rows, time.monotonic() - started, touched, how), delta
 
+    def close(self) -> None:
+        """Let all names show all rows again."""
+        self._shown.ensure_all()
+        for table in (_NEW, _OLD):
+            self._con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+        self.deltas.clear()
+
     def _why_whole(self, version: Version, reach: Reach, changed: Mapping[str, str]) -> str:
         deltas = {name: self.deltas[target] for name, target in changed.items()}
         unknown = next((name for name, delta in deltas.items() if delta is None), None)
@@ -93,18 +100,14 @@ class Recomputing:
         return ""
 
     def _narrowly(self, version: Version, reach: Reach, changed: Mapping[str, str]) -> tuple[str, Delta | None]:
-        try:
-            if reach.rowwise and self._tables.isdisjoint(changed.values()):
-                delta = self._by_row(version, changed)
-                if delta is not None:
-                    return "by row", delta
+        delta = None
+        if reach.rowwise and self._tables.isdisjoint(changed.values()):
+            how, delta = "by row", self._by_row(version, changed)
+        if delta is None:
             if any(given.relation in changed and given.is_everything for given in reach.inputs):
                 return "whole: a row that went is not found", self._whole(version, is_read=True)
-            return "partly", self._partly(version, reach, changed)
-        finally:
-            self._shown.ensure(*version.inputs.values())
-            for table in (_NEW, _OLD):
-                self._con.execute(f"DROP TABLE IF EXISTS temp.{table}")
+            how, delta = "partly", self._partly(version, reach, changed)
+        return how, delta
 
     def _by_row(self, version: Version, changed: Mapping[str, str]) -> Delta | None:
         """The rows of what is new, without the rows of what went; None where one of those is not there."""

@@ -22,6 +22,7 @@ class Shown:
     def __init__(self, con: duckdb.DuckDBPyConnection, pieces: Pieces) -> None:
         self._con, self._pieces = con, pieces
         self._whole: set[str] = set()
+        self._narrowed: set[str] = set()
         self._latest: dict[str, list[Piece]] = {}
 
     def show(self, relation: str, pieces: Sequence[Piece]) -> None:
@@ -29,6 +30,7 @@ class Shown:
         self._pieces.show(relation, pieces)
         self._latest[relation] = list(pieces)
         self._whole.add(relation)
+        self._narrowed.discard(relation)
 
     def ensure(self, *relations: str) -> None:
         """Show all rows of these."""
@@ -39,11 +41,17 @@ class Shown:
             if pieces:  # a table that a migration created has none: it is in the database itself
                 self._pieces.show(relation, pieces)
             self._whole.add(relation)
+            self._narrowed.discard(relation)
+
+    def ensure_all(self) -> None:
+        """Show all rows of whatever `show_query` has narrowed."""
+        self.ensure(*sorted(self._narrowed))
 
     def show_query(self, relation: str, query: str) -> None:
         """Show a query's rows instead, until `ensure`."""
         self._con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(relation)} AS {query}")
         self._whole.discard(relation)
+        self._narrowed.add(relation)
 
     def drop(self, relations: Iterable[str]) -> None:
         """These are gone."""

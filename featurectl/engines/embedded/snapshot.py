@@ -10,12 +10,16 @@ and so which pieces, are still in use.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
+import shutil
 import struct
 import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import duckdb
 
 from featurectl.engines.embedded.connect import connect, quote
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, read_environments
@@ -25,8 +29,6 @@ from featurectl.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import duckdb
 
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.ledger import Ledger
@@ -54,10 +56,11 @@ def publish(
     unfinished.unlink(missing_ok=True)
     writer = con.execute("SELECT current_database()").fetchone()
     assert writer is not None
+    shutil.copyfile(_with_macros(con, home, quote(writer[0]), macros), unfinished)
     con.execute(f"ATTACH '{unfinished}' AS snapshot")
     try:
         con.execute("USE snapshot")
-        _fill(con, home, ledger, pieces, quote(writer[0]), macros)
+        _fill(con, home, ledger, pieces, quote(writer[0]))
     finally:
         con.execute(f"USE {quote(writer[0])}")
         con.execute("DETACH snapshot")
@@ -71,17 +74,33 @@ def publish(
     link.replace(home.current)
 
 
-def _fill(
-    con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, writer: str, macros: tuple[str, ...]
-) -> None:
+def _with_macros(con: duckdb.DuckDBPyConnection, home: Home, writer: str, macros: tuple[str, ...]) -> Path:
+    """A database with the dialect's functions and nothing else, with which each snapshot begins."""
+    stamp = hashlib.sha256("\n".join((duckdb.__version__, *macros)).encode()).hexdigest()[:16]
+    path = home.scratch / f"macros.{stamp}.duckdb"
+    if path.exists():
+        return path
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    con.execute(f"ATTACH '{unfinished}' AS macros")
+    try:
+        con.execute("USE macros")
+        for statement in macros:
+            con.execute(statement)
+    finally:
+        con.execute(f"USE {writer}")
+        con.execute("DETACH macros")
+    unfinished.replace(path)
+    return path
+
+
+def _fill(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, writer: str) -> None:
     con.execute("BEGIN")
     con.execute("CREATE SCHEMA featurectl")
     for table in LEDGER_TABLES:
         con.execute(f"CREATE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
     for name in ledger.tables():
         con.execute(f"CREATE TABLE main.{quote(name)} AS SELECT * FROM {writer}.main.{quote(name)}")
-    for statement in macros:
-        con.execute(statement)
     con.execute("COMMIT")
     for relation in _relations(con):
         con.execute(f"CREATE VIEW main.{quote(relation)} AS SELECT * FROM {scan(home, pieces.of(relation))}")

@@ -8,7 +8,7 @@ each other: more is computed then than has to be, never less.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from featurectl.engines.embedded.connect import quote
 
@@ -101,16 +101,15 @@ def touch(
     keys = reach.entity if all(given.entity is not None for given, _ in changed) else ()
     parts = [part for given, delta in changed for rows in delta.parts for part in _reached(given, rows, len(keys))]
     con.execute(f"CREATE OR REPLACE TEMP TABLE {_bare(_RAW)} AS SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})")
-    most = _merge(con, len(keys), 0)
-    if most > _RANGES_AT_MOST:
+    found = _merge(con, len(keys), 0)
+    if found.most > _RANGES_AT_MOST:
         finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
         span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
-        _merge(con, len(keys), int(span) // _RANGES_AT_MOST)
-    undated = _one(con, f"SELECT count(*) > count(lo) FROM {_TOUCHED}")[0]
-    first, last = con.execute(f"SELECT {_said('min(lo)')}, {_said('max(hi)')} FROM {_TOUCHED}").fetchall()[0]
+        found = _merge(con, len(keys), int(span) // _RANGES_AT_MOST)
     listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
     ranges = () if keys else tuple(con.execute(listed).fetchall())
-    return Touched(tuple(keys), reach.event_time, kind, first, last, bool(undated), ranges)
+    first, last, undated = found.first, found.last, found.undated
+    return Touched(tuple(keys), reach.event_time, kind, first, last, undated, ranges)
 
 
 def _reached(given: InputReach, rows: str, keys: int) -> list[str]:
@@ -132,8 +131,17 @@ def _reached(given: InputReach, rows: str, keys: int) -> list[str]:
     ]
 
 
-def _merge(con: duckdb.DuckDBPyConnection, keys: int, tolerance: int) -> int:
-    """Merge ranges whose gap is at most `tolerance` microseconds; returns how many an entity has at most."""
+class _Ranges(NamedTuple):
+    """How many ranges an entity has at most, the first and the last time, whether rows without a time are touched."""
+
+    most: int
+    first: datetime | None
+    last: datetime | None
+    undated: bool
+
+
+def _merge(con: duckdb.DuckDBPyConnection, keys: int, tolerance: int) -> _Ranges:
+    """Merge ranges whose gap is at most `tolerance` microseconds."""
     names = "".join(f"k{n}, " for n in range(keys))
     by = f"PARTITION BY {names.rstrip(', ')} " if keys else ""
     before = f"max(hi) OVER ({by}ORDER BY lo, hi ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
@@ -144,10 +152,12 @@ def _merge(con: duckdb.DuckDBPyConnection, keys: int, tolerance: int) -> int:
         f" WHERE lo IS NOT NULL)) GROUP BY {names}island"
         f" UNION ALL SELECT DISTINCT {names}lo, hi FROM {_RAW} WHERE lo IS NULL"
     )
-    each = f"SELECT count(*) AS n FROM {_TOUCHED} WHERE lo IS NOT NULL"
+    each = f"SELECT count(lo) AS n, min(lo) AS lo, max(hi) AS hi, count(*) - count(lo) AS undated FROM {_TOUCHED}"
     if keys:
         each += f" GROUP BY {names.rstrip(', ')}"
-    return int(_one(con, f"SELECT coalesce(max(n), 0) FROM ({each})")[0])
+    sql = f"SELECT coalesce(max(n), 0), {_said('min(lo)')}, {_said('max(hi)')}, sum(undated) FROM ({each})"
+    most, first, last, undated = _one(con, sql)
+    return _Ranges(int(most), first, last, bool(undated))
 
 
 def _chosen(

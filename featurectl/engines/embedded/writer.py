@@ -26,7 +26,7 @@ from featurectl.engines.base import (
 )
 from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.embedded.connect import duckdb_errors
-from featurectl.engines.embedded.deltas import Delta
+from featurectl.engines.embedded.deltas import Delta, TablesBefore
 from featurectl.engines.embedded.history import (
     MOMENTS,
     base_of,
@@ -93,14 +93,14 @@ class EmbeddedWriter:
         Statements about users and indexes mean nothing here.
         """
         with duckdb_errors(f"{migration.file}"), self._committed() as generation:
-            changed = dict.fromkeys(
-                name for statement in migration.statements if (name := self._run(statement)) is not None
-            )
+            tables = TablesBefore(self._con, migration.statements, self._ledger.state().versions)
+            changed = [name for statement in migration.statements if (name := self._run(statement)) is not None]
             run = MigrationRun(migration.number, migration.name, migration.checksum, datetime.now(UTC))
             self._ledger.add_migration(run)
             self._schema = None
             new_pieces: dict[str, list[Piece]] = {}
-            self._list(new_pieces, self._recompute(changed, new_pieces, _silent), generation)
+            self._list(new_pieces, self._recompute(tables.since(changed), new_pieces, _silent), generation)
+            tables.forget()
 
     def expect(self, builds: Sequence[tuple[Version, FeatureView]]) -> None:
         """Nothing: one build takes all cores."""
@@ -323,19 +323,17 @@ class EmbeddedWriter:
             recomputing.deltas.add(name, delta)
         read = {name for version in state.versions for name in version.inputs.values()}
         done = []
-        try:
-            for version in state.versions:  # in the order they were built: inputs come first
-                if not any(name in recomputing.deltas for name in version.inputs.values()):
-                    continue
-                say(f"{version.name}: computing")
-                kept = keeps_history(version)
-                refreshed, delta = recomputing.refresh(version, is_read=kept or version.name in read)
-                done.append(refreshed)
-                if delta is None or delta.rows:
-                    recomputing.deltas.add(version.name, delta)
-                    self._record(version, delta, new_pieces)
-        finally:
-            recomputing.deltas.clear()
+        for version in state.versions:  # in the order they were built: inputs come first
+            if not any(name in recomputing.deltas for name in version.inputs.values()):
+                continue
+            say(f"{version.name}: computing")
+            kept = keeps_history(version)
+            refreshed, delta = recomputing.refresh(version, is_read=kept or version.name in read)
+            done.append(refreshed)
+            if delta is None or delta.rows:
+                recomputing.deltas.add(version.name, delta)
+                self._record(version, delta, new_pieces)
+        recomputing.close()
         return done
 
     def _record(self, version: Version, delta: Delta | None, new_pieces: dict[str, list[Piece]]) -> None:
@@ -390,8 +388,7 @@ class EmbeddedWriter:
             merged = self._pieces.merged(MOMENTS, [*self._pieces.of(MOMENTS), moment])
             self._pieces.replace(MOMENTS, merged, generation)
         now = datetime.now(UTC)
-        for relation, pieces in new_pieces.items():
-            self._pieces.replace(relation, pieces, generation)
+        self._pieces.replace_all(new_pieces, generation)
         for part in refreshed:
             self._ledger.set_refreshed(part, now)
 
