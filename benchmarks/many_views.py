@@ -164,6 +164,8 @@ def _sqlmesh_query(shape: Shape, layer: int, number: int) -> str:
     )
     text = text.replace("  FROM raw_events\n", "  FROM (SELECT 0 AS log_partition, '0' AS log_offset, '{}' AS data)\n")
     text = text.replace(", 'UTC')", ")")
+    # Its optimizer puts an output column in place of the input column of the same name in WHERE.
+    text = text.replace("WHERE x >=", "WHERE events.x >=").replace("OR y >=", "OR events.y >=")
     for below in (number, number + 1):
         name = shape.name(layer - 1, below)
         text = text.replace(f" {name} AS", f" many.{name} AS")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from featurectl.errors import BreakingChange, EngineError, ProjectError, UsageError
+from featurectl.errors import BreakingChange, EngineError, ProjectError, TooDifferent, UsageError
 from featurectl.project import load_project
+from featurectl.project.metadata import ColumnLimits, ComparisonLimits
 from featurectl.services import applying
 from featurectl.services.collecting import collect
 from featurectl.services.previewing import drop_environment, environments, promote
@@ -107,6 +108,19 @@ def test_promoting_takes_nothing_away_unasked(live: SmallProject) -> None:
     assert live.rows("SELECT sort FROM sums ORDER BY total LIMIT 1") == [("it's \\n",)]
 
 
+def test_promoting_compares_with_what_is_live(live: SmallProject) -> None:
+    live.edit(*PLUS_1)
+    show(live, "alice")
+    limits = ComparisonLimits(columns={"total": ColumnLimits(differing=0.0)})
+    with pytest.raises(TooDifferent, match=r"sums_v2: total: \d of \d cells differ") as caught:
+        promote(live.engine, "alice", limits=limits)
+    assert [found.new for found in caught.value.comparisons] == ["sums_v2", "top_v2"]
+    assert "featurectl apply --env alice --promote --accept-differences" in (caught.value.hint or "")
+    assert (live.rows(TOP), len(live.engine.inspect().releases)) == ([(20.0,)], 1)
+    done = promote(live.engine, "alice", limits=limits, accept_differences=True)
+    assert (len(done.comparisons), len(done.remarks), live.rows(TOP)) == (2, 1, [(21.0,)])
+
+
 def test_gc_keeps_what_an_environment_shows_until_it_is_dropped(live: SmallProject) -> None:
     live.edit(*PLUS_1)
     show(live, "alice")
@@ -173,6 +187,7 @@ def test_the_commands_say_what_they_do(live: SmallProject) -> None:
     assert (code, "which environment" in errors) == (2, True)
     code, said, _ = live.run("apply", "--env", "alice", "--promote")
     assert (code, "Promoted alice" in said, "release 2" in said) == (0, True, True)
+    assert "sums_v1 → sums_v2: " in said  # compared
     assert "Nothing to do: production shows what alice shows." in live.run("apply", "--env", "alice", "--promote")[1]
     assert "Dropped alice" in live.run("env", "drop", "alice")[1]
     code, _, errors = live.run("query", TOP, "--env", "alice")

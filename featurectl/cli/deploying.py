@@ -86,7 +86,7 @@ def plan(
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @select_option
 @env_option
-@click.option("--promote", is_flag=True, help="Show in production what --env NAME shows. Builds nothing.")
+@click.option("--promote", is_flag=True, help="Show in production what --env NAME shows: compares, and builds nothing.")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), metavar="FILE", help="The same as FILE.")
 @click.option("--allow-breaking", is_flag=True, help="Also take away columns, change types or keys, drop views.")
 @click.option("--accept-differences", is_flag=True, help="Go on where old and new differ by more than the limits.")
@@ -119,7 +119,12 @@ def apply(
 
     saved = _saved(file or plan_file, select, environment)
     if promote:
-        _promote(ctx, saved, environment, select, dry_run=dry_run, allow_breaking=allow_breaking)
+        if saved is not None or dry_run:
+            raise UsageError(
+                "an environment is promoted as it stands",
+                hint="leave FILE and --dry-run out; featurectl env list says what would change",
+            )
+        run_promotion(ctx, environment, select, allow_breaking=allow_breaking, accept_differences=accept_differences)
         return
     options = ApplyOptions(allow_breaking, accept_differences, limits_from(settings_of(ctx)), saved)
     engine, project = open_engine_and_project(ctx)
@@ -171,23 +176,6 @@ def _saved(file: Path | None, select: tuple[str, ...], environment: str | None) 
             hint="leave --select and --env out, or save another plan",
         )
     return load_plan(file) if file is not None else None
-
-
-def _promote(
-    ctx: click.Context,
-    saved: SavedPlan | None,
-    environment: str | None,
-    select: tuple[str, ...],
-    *,
-    dry_run: bool,
-    allow_breaking: bool,
-) -> None:
-    if saved is not None or dry_run:
-        raise UsageError(
-            "an environment is promoted as it stands",
-            hint="leave FILE and --dry-run out; featurectl env list says what would change",
-        )
-    run_promotion(ctx, environment, select, allow_breaking=allow_breaking)
 
 
 def _rehearse(

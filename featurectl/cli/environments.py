@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featurectl.cli._context import end_progress, open_engine_only, output_option, progress_lines
+from featurectl.cli._context import end_progress, open_engine_only, output_option, progress_lines, settings_of
+from featurectl.cli._plan import print_comparison
 from featurectl.cli._render import print_rows
-from featurectl.errors import UsageError
+from featurectl.errors import TooDifferent, UsageError
 
 if TYPE_CHECKING:
     from featurectl.services.moving import Move
@@ -72,23 +73,40 @@ def drop(ctx: click.Context, name: str) -> None:
 
 
 def run_promotion(
-    ctx: click.Context, environment: str | None, select: tuple[str, ...], *, allow_breaking: bool
+    ctx: click.Context,
+    environment: str | None,
+    select: tuple[str, ...],
+    *,
+    allow_breaking: bool,
+    accept_differences: bool,
 ) -> None:
-    """Promote an environment and say what moved."""
+    """Promote an environment and say what moved, and how far it is from what was live."""
+    from featurectl.services.comparing import limits_from
     from featurectl.services.previewing import promote
 
     if environment is None:
         raise UsageError("which environment is to be promoted?", hint="featurectl apply --env NAME --promote")
     if select:
         raise UsageError("an environment is promoted whole", hint="leave --select out")
-    done = promote(
-        open_engine_only(ctx), environment, allow_breaking=allow_breaking, progress=progress_lines("promote: ")
-    )
+    try:
+        done = promote(
+            open_engine_only(ctx), environment, allow_breaking=allow_breaking, accept_differences=accept_differences,
+            limits=limits_from(settings_of(ctx)), progress=progress_lines("promote: "),
+        )  # fmt: skip
+    except TooDifferent as error:
+        end_progress()
+        for found in error.comparisons:
+            print_comparison(found, brief=True)
+        raise
     end_progress()
     if done.release is None:
         click.echo(f"Nothing to do: production shows what {environment} shows.")
         return
     print_moves(done.moves)
+    for found in done.comparisons:
+        print_comparison(found, brief=True)
+    for line in done.remarks:
+        click.echo(f"accepted: {line}")
     click.echo(f"Promoted {environment} in {done.seconds:.1f} s: release {done.release.number}. Nothing was built.")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sqlglot import exp
 
 from featurectl.dialect._output import quoted, sql
+from featurectl.dialect._walking import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,9 +105,12 @@ def share_documents(node: exp.Expression, scope: Scope) -> None:
             _share(node, source, column, accesses, keys)
 
 
+_APART = (exp.Query, exp.From)
+
+
 def _accesses(node: exp.Expression) -> Iterator[exp.Expression]:
     """The accesses by a constant key to a column, those of inner queries left out."""
-    for part in node.walk(prune=lambda inner: inner is not node and isinstance(inner, exp.Query | exp.From)):
+    for part in walk(node, lambda inner: not isinstance(inner, _APART)):
         if isinstance(part, exp.JSONExtract | exp.JSONExtractScalar) and isinstance(part.this, exp.Column):
             key = _constant_key(part)
             if key and not set(key) & set('"\\'):

@@ -154,7 +154,7 @@ def output_types(
     """
     from featurectl.dialect._translation import translated
 
-    return translated(query, in_view=in_view, schema=schema or {}, functions=functions)[1]
+    return translated(query, in_view=in_view, schema=schema or {}, functions=functions, runs=False)[1]
 
 
 def differences(old: Query, new: Query) -> tuple[Difference, ...]:

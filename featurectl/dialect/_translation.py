@@ -31,10 +31,11 @@ def translated(
     schema: Mapping[str, Mapping[str, str]],
     keys: Keys = None,
     functions: Mapping[str, CreateFunction] | None = None,
+    runs: bool = True,
 ) -> tuple[exp.Expression, Columns | None]:
-    """A translated copy of the query's tree, and its output columns."""
+    """A translated copy of the query's tree, and its output columns. `runs`: it is not only asked for the columns."""
     known = {relation: {column: rw_type(of) for column, of in columns.items()} for relation, columns in schema.items()}
-    arrows = not query.text or "->" in query.text
+    arrows = runs and (not query.text or "->" in query.text)
     place = (query.file, query.first_line)
     ctx = Context(
         RULES, translate, known, in_view, *place, keys=keys or {}, has_arrows=arrows, functions=functions or {}

@@ -19,12 +19,12 @@ from featurectl.errors import ProjectError
 from featurectl.project.cache import ContentCache, source_stamp
 from featurectl.project.helping import Helpers, answers
 from featurectl.project.model import SourceTable
+from featurectl.project.rendering import Rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from featurectl.dialect import Query, Statement
-    from featurectl.project.rendering import Rendered
 
 __all__ = [
     "Analyser",
@@ -98,22 +98,34 @@ class Analyser:
         """The query of this text, if it had to be parsed: who needs the tree need not parse again."""
         return self._parsed.get(text)
 
-    def prepare(self, views: Iterable[Rendered]) -> Helpers:
-        """Analyse views of which nothing is known yet, with the help of other cores where it is worth it."""
-        texts = [text for text in dict.fromkeys(view.text for view in views) if not self._cache.knows(f"view\0{text}")]
-        helpers = Helpers(texts)
-        for number, share in enumerate(helpers.shares):
-            helpers.ask(number, "view", share)
-        if helpers.shares:
-            self._learn(helpers.ours, answers(helpers.ours, self._raw_view))
-        for number, share in enumerate(helpers.shares):
-            self._learn(share, helpers.answer(number, share))
-        return helpers
+    def helpers(self, keys: Iterable[str | None]) -> Helpers:
+        """Other processes to help, where enough files give something that was never seen."""
+        return Helpers(sum(key is not None and not self._cache.knows(f"rendered\0{key}") for key in keys))
 
-    def _learn(self, texts: Sequence[str], found: Sequence[Any]) -> None:
-        for text, raw in zip(texts, found, strict=True):
-            if raw is not None:
-                self._cache.put(f"view\0{text}", raw)
+    def rendered(self, file: str, key: str | None, render: Callable[[], Rendered]) -> Rendered:
+        """A file, rendered; if what it depends on (`key`, None if that cannot be said) is as it was, only looked up."""
+        if key is None:
+            return render()
+        raw = self._remember("rendered", key, lambda: asdict(render()))
+        parts = (tuple(raw[name]) for name in ("breaks", "line_starts", "literal"))
+        return Rendered(file, raw["text"], *parts)
+
+    def offer(self, rendered: Rendered, helpers: Helpers) -> None:
+        """A query that will be asked about: if nothing is known of it, a helper that is free may look at it first."""
+        if helpers.count and not self._cache.knows(f"view\0{rendered.text}"):
+            helpers.offer(rendered.text)
+
+    def share(self, helpers: Helpers) -> None:
+        """Look at what was offered together with the helpers."""
+        while (text := helpers.take()) is not None:
+            self._learn(text, answers([text], self._raw_view)[0])
+        helpers.finish()
+        for text, raw in helpers.found.items():
+            self._learn(text, raw)
+
+    def _learn(self, text: str, raw: Any) -> None:
+        if raw is not None:
+            self._cache.put(f"view\0{text}", raw)
 
     def view(self, rendered: Rendered) -> ViewAnalysis:
         """Analyse a view's query. Raises ProjectError."""

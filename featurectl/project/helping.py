@@ -1,7 +1,8 @@
 """Other processes that analyse a share of a large project's queries, so that the first plan uses every core.
 
 A helper is this module run as a program. Each line that it reads is a task, a kind with items; each line that it writes
-is what it found, an item each: JSON both ways. It keeps the trees of what it parsed, so it is asked about those again.
+is what it found, an item each: JSON both ways. Texts are handed out a few at a time, as they come and as helpers get
+free, so nobody waits while there is work. A helper keeps the trees of what it parsed, so it is asked about those again.
 Whatever a helper does not answer, for whatever reason, is done here instead, where an error of a query is told with its
 file and line.
 """
@@ -10,10 +11,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,35 +28,76 @@ __all__ = ["Helpers", "answers"]
 # Starting a helper costs as much as parsing about so many queries.
 _WORTH_A_HELPER = 150
 _MOST = 8
+# So many texts at a time: a helper is looked after once a text is done here, and waits until then.
+_CHUNK = 16
 
 
 class Helpers:
-    """Started for texts of queries, one helper for each other core; none where that is not worth it.
+    """Started for so many texts of queries, one helper for each other core; none where that is not worth it.
 
-    `ours` are the texts that are left for this process; `shares` are those of the helpers.
+    `found` is what helpers found so far, by text: None for what they could not find.
     """
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        count = min(_cores(), _MOST, len(texts) // _WORTH_A_HELPER)
+    def __init__(self, expected: int) -> None:
+        count = min(_cores(), _MOST, expected // _WORTH_A_HELPER)
         self._processes: list[subprocess.Popen[bytes]] = []
         self.close = weakref.finalize(self, _end, self._processes)
-        self.ours = list(texts)
-        self.shares: list[list[str]] = []
-        if count < 2 or not sys.executable:
+        self.found: dict[str, Any] = {}
+        self._waiting: deque[str] = deque()
+        self._given: dict[int, list[str]] = {}
+        self._owners: dict[str, int] = {}
+        if count < 2 or not sys.executable or os.name != "posix":  # elsewhere a pipe cannot be looked at
             return
-        mine, rest = texts[:_WORTH_A_HELPER], texts[_WORTH_A_HELPER:]  # helpers start later, so they get less
-        for number in range(1, count):
-            process = _start()
-            if process is not None:
-                self._processes.append(process)
-                self.shares.append(list(rest[number::count]))
-        taken = {text for share in self.shares for text in share}
-        self.ours = [*mine, *(text for text in rest if text not in taken)]
-        self._owners = {text: number for number, share in enumerate(self.shares) for text in share}
+        self._processes += [process for _ in range(1, count) if (process := _start()) is not None]
+
+    @property
+    def count(self) -> int:
+        """How many were started."""
+        return len(self._processes)
 
     def owner(self, text: str) -> int | None:
         """The number of the helper that has parsed this text; None if none has."""
-        return self._owners.get(text) if self.shares and self.close.alive else None
+        return self._owners.get(text) if self.close.alive else None
+
+    def offer(self, text: str) -> None:
+        """A text to analyse; whoever is free takes it."""
+        self._waiting.append(text)
+        if len(self._waiting) >= _CHUNK:
+            self._look_after()
+
+    def take(self) -> str | None:
+        """A text that no helper has taken, to be analysed here; None if there is none."""
+        self._look_after()
+        return self._waiting.pop() if self._waiting else None
+
+    def finish(self) -> None:
+        """Wait for what was handed out."""
+        for number in list(self._given):
+            self._collect(number)
+
+    def _answers(self, number: int) -> IO[bytes]:
+        stream = self._processes[number].stdout
+        assert stream is not None
+        return stream
+
+    def _look_after(self) -> None:
+        """Take what is answered, and hand out more."""
+        streams = {self._answers(number): number for number in self._given}
+        for stream in select.select(list(streams), [], [], 0)[0] if streams else []:
+            self._collect(streams[stream])
+        for number in range(len(self._processes)):
+            if number not in self._given and self._waiting:
+                # The last ones are shared, or one would wait for the other.
+                size = min(_CHUNK, 1 + len(self._waiting) // (1 + len(self._processes)))
+                chunk = self._given[number] = [self._waiting.popleft() for _ in range(size)]
+                self.ask(number, "view", chunk)
+
+    def _collect(self, number: int) -> None:
+        texts = self._given.pop(number)
+        for text, raw in zip(texts, self.answer(number, texts), strict=True):
+            self.found[text] = raw
+            if raw is not None:
+                self._owners[text] = number
 
     def ask(self, number: int, kind: str, items: Sequence[Any]) -> None:
         """Give a helper a task. It is answered before the next one is given."""
@@ -67,10 +111,8 @@ class Helpers:
 
     def answer(self, number: int, items: Sequence[Any]) -> list[Any]:
         """What a helper found, an item each, None where it found nothing."""
-        stream = self._processes[number].stdout
-        assert stream is not None
         try:
-            found = json.loads(stream.readline())
+            found = json.loads(self._answers(number).readline())
         except (OSError, ValueError):
             found = None
         return found if isinstance(found, list) and len(found) == len(items) else [None] * len(items)
@@ -138,9 +180,12 @@ class _Helper:
 
 def main() -> None:
     """Answer tasks until the standard input ends."""
+    from featurectl.project.garbage import seldom_collected
+
     helper = _Helper()
     out = os.fdopen(1, "wb")
-    for line in sys.stdin.buffer:
-        kind, items = json.loads(line)
-        out.write(json.dumps(answers(items, getattr(helper, kind))).encode() + b"\n")
-        out.flush()
+    with seldom_collected():
+        for line in sys.stdin.buffer:
+            kind, items = json.loads(line)
+            out.write(json.dumps(answers(items, getattr(helper, kind))).encode() + b"\n")
+            out.flush()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from featurectl.errors import ProjectError
 from featurectl.project.analysis import Analyser, ViewAnalysis
+from featurectl.project.garbage import seldom_collected
 from featurectl.project.metadata import ViewMetadata
 from featurectl.project.model import FeatureView, Migration, Project, chained_fingerprint
 from featurectl.project.rendering import Rendered, Renderer
@@ -55,7 +56,8 @@ def load_project(settings: Settings, *, keep_helpers: bool = False) -> Project:
     renderer = Renderer(root, settings)
     analyser = Analyser(settings.home_dir / "cache" / "analysis.json")
     migrations = _load_migrations(root, renderer, analyser)
-    drafts, helpers = _load_views(root, renderer, analyser)
+    with seldom_collected():
+        drafts, helpers = _load_views(root, renderer, analyser)
     analyser.save()
     views = _link(drafts, {name for m in migrations for name in m.creates})
     if not keep_helpers:
@@ -85,17 +87,19 @@ def _load_migrations(root: Path, renderer: Renderer, analyser: Analyser) -> tupl
 
 def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[dict[str, _Draft], Helpers]:
     found: dict[str, tuple[Rendered, ViewMetadata, Rendered]] = {}
-    for path in sorted((root / "sql").rglob("*.sql")):
-        if path.relative_to(root / "sql").parts[0] == "macros":
-            continue
-        rendered, metadata, body = _read_view(path, renderer, analyser)
+    files = [path for path in sorted((root / "sql").rglob("*.sql")) if not _is_macro(path, root)]
+    keys = [renderer.key(path) for path in files]
+    helpers = analyser.helpers(keys)
+    for path, key in zip(files, keys, strict=True):
+        rendered, metadata, body = _read_view(path, key, renderer, analyser)
         if path.stem in found:
             raise ProjectError(
                 f"{path.stem} is defined twice, also in {found[path.stem][0].file}",
                 file=rendered.file,
             )
         found[path.stem] = (rendered, metadata, body)
-    helpers = analyser.prepare(body for _, _, body in found.values())
+        analyser.offer(body, helpers)
+    analyser.share(helpers)
     drafts = {}
     for name, (rendered, metadata, body) in found.items():
         analysis = analyser.view(body)
@@ -104,9 +108,15 @@ def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[dic
     return drafts, helpers
 
 
-def _read_view(path: Path, renderer: Renderer, analyser: Analyser) -> tuple[Rendered, ViewMetadata, Rendered]:
+def _is_macro(path: Path, root: Path) -> bool:
+    return path.relative_to(root / "sql").parts[0] == "macros"
+
+
+def _read_view(
+    path: Path, key: str | None, renderer: Renderer, analyser: Analyser
+) -> tuple[Rendered, ViewMetadata, Rendered]:
     """The whole rendered file, the metadata on its top, and the query."""
-    rendered = renderer.render(path)
+    rendered = analyser.rendered(renderer.name(path), key, lambda: renderer.render(path))
     name = path.stem
     if not _VIEW_NAME.fullmatch(name) or _VERSIONED.fullmatch(name):
         raise ProjectError(

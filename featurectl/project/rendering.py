@@ -7,23 +7,33 @@ Templates see the macros of `sql/macros/*.jinja`, `topic('name')`, `kafka_proper
 from __future__ import annotations
 
 import bisect
+import hashlib
+import itertools
+import json
+import re
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from featurectl.errors import ProjectError
+from featurectl.errors import ProjectError, SettingsError
 from featurectl.project.kafka_properties import kafka_properties
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from featurectl.settings import Settings
 
 __all__ = ["Rendered", "Renderer"]
 
 _MACROS = "macros"
+# An expression on one line that is sure to end where it seems to; what else is a template's, or changes line ends.
+_EXPRESSION = re.compile(r"(?<!\{)\{\{((?![+-])[^{}\n]*[^{}\n+-])\}\}(?!\})")
+_SPECIAL = re.compile(r"\{[{%#]|[}%#]\}|\r|\x0b|\x0c|\x1c|\x1d|\x1e|\x85|\u2028|\u2029")
+# What a rendering cannot be remembered of: it reads other files, is by chance, or tells secrets.
+_ELSEWHERE = re.compile(r"\{%[-+]?\s*(include|import|extends|from)\b|\b(random|lipsum|kafka_properties)\b")
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,8 @@ class Renderer:
 
     def __init__(self, root: Path, settings: Settings) -> None:
         self._root = root
+        self._expressions: dict[str, jinja2.Template] = {}
+        self._given = (settings.topics, settings.engine_kafka_bootstrap_servers, settings.vars)
         self._env = jinja2.Environment(
             loader=jinja2.FileSystemLoader(str(root), encoding="utf-8"),
             undefined=jinja2.StrictUndefined,
@@ -90,12 +102,80 @@ class Renderer:
             kafka_properties=partial(kafka_properties, settings),
             vars=settings.vars,
         )
-        for path in sorted((root / "sql" / _MACROS).glob("*.jinja")):
+        for path in self._macros():
             self._add_macros(path)
+
+    def name(self, path: Path) -> str:
+        """A file's name in messages."""
+        return path.relative_to(self._root).as_posix()
+
+    def key(self, path: Path) -> str | None:
+        """Says the same exactly if the file would give the same; None where that depends on more than is looked at."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):  # rendering it says what is wrong
+            return None
+        if self._surroundings is None or _ELSEWHERE.search(text):
+            return None
+        return f"{self._surroundings}\0{self.name(path)}\0{text}"
+
+    @cached_property
+    def _surroundings(self) -> str | None:
+        """What every file's rendering depends on; None where that cannot be said."""
+        macros = [path.read_text(encoding="utf-8") for path in self._macros()]
+        if any(map(_ELSEWHERE.search, macros)):
+            return None
+        changed = Path(jinja2.__file__).stat().st_mtime_ns
+        told = json.dumps([*self._given, macros, changed], sort_keys=True, default=repr)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def _macros(self) -> list[Path]:
+        return sorted((self._root / "sql" / _MACROS).glob("*.jinja"))
 
     def render(self, path: Path) -> Rendered:
         """Render one file. Raises ProjectError with the file and line of what is wrong."""
-        file = path.relative_to(self._root).as_posix()
+        file = self.name(path)
+        plain = self._render_plain(path, file)
+        return plain if plain is not None else self._render_any(file)
+
+    def _render_plain(self, path: Path, file: str) -> Rendered | None:
+        """A file of text and `{{ expressions }}` alone, each of which is compiled once for all files.
+
+        None for any other file, and where anything is wrong: the whole template says what.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+            pieces = list(self._pieces(text))
+        except (OSError, ValueError, TypeError, ZeroDivisionError, jinja2.TemplateError, SettingsError):
+            return None
+        if not pieces or any(piece is None for piece, _, _ in pieces):
+            return None
+        starts = [0, *itertools.accumulate(len(piece or "") for piece, _, _ in pieces[:-1])]
+        whole = "".join(piece or "" for piece, _, _ in pieces)
+        _, lines, literal = zip(*pieces, strict=True)
+        return Rendered(file, whole, tuple(starts), lines, literal)
+
+    def _pieces(self, text: str) -> Iterator[tuple[str | None, int, bool]]:
+        """Text and what expressions give, with the line and whether it is text; None for what is not so simple."""
+        line = 1
+        for number, part in enumerate(_EXPRESSION.split(text)):
+            if number % 2 == 0:
+                if part:
+                    yield (part if not _SPECIAL.search(part) else None), line, True
+                line += part.count("\n")
+            else:
+                yield self._evaluated(part), line, False
+
+    def _evaluated(self, expression: str) -> str | None:
+        """What an expression gives; None for a constant, which a template takes for text."""
+        if expression not in self._expressions:
+            self._expressions[expression] = self._env.from_string("{{" + expression + "}}")
+        template = self._expressions[expression]
+        found = list(template.root_render_func(template.new_context()))
+        code = template.root_render_func.__code__
+        return found[0] if len(found) == 1 and found[0] not in code.co_consts else None
+
+    def _render_any(self, file: str) -> Rendered:
         try:
             template = self._env.get_template(file)
             return _render_with_lines(file, template)
@@ -117,7 +197,7 @@ class Renderer:
             raise ProjectError(f"template: {error}") from error
 
     def _add_macros(self, path: Path) -> None:
-        file = path.relative_to(self._root).as_posix()
+        file = self.name(path)
         try:
             module: Any = self._env.get_template(file).module
         except jinja2.TemplateSyntaxError as error:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from featurectl.errors import BreakingChange, CheckFailed, ProjectError, TooDifferent
+from featurectl.errors import BreakingChange, CheckFailed, ProjectError
 from featurectl.project.analysis import template_lines
-from featurectl.services.comparing import key_of, too_different
+from featurectl.services.comparing import key_of, refusal, remarks, too_different
 from featurectl.services.effects import changed_columns
 from featurectl.services.planning import Build, Compare, CutOver, Migrate, Plan, Preview
 from featurectl.services.previewing import environment_of, plan_for
@@ -171,16 +171,12 @@ class _Applying:
             self._release,
             self._seconds,
             tuple(self._compared),
-            self._too_different,
+            remarks(self._beyond),
         )
 
     @property
     def _all_built(self) -> list[Version]:
         return list(self._built.values())
-
-    @property
-    def _too_different(self) -> tuple[str, ...]:
-        return tuple(f"{found.new}: {sentence}" for found, sentence in self._beyond)
 
     @property
     def _seconds(self) -> float:
@@ -214,13 +210,7 @@ class _Applying:
             return
         if self._built:
             self._writer.keep(self._all_built)
-        found, _ = self._beyond[0]
-        raise TooDifferent(
-            "too different from what is live: " + "; ".join(self._too_different),
-            tuple(self._compared),
-            hint=f"both stand: featurectl compare {found.old} {found.new}, or query either; "
-            "if it is meant: featurectl apply --accept-differences",
-        )
+        raise refusal(self._beyond, self._compared, "featurectl apply --accept-differences")
 
     def _within(self, step: Step, number: int) -> Callable[[str], None] | None:
         """Progress of a step as progress of the whole."""

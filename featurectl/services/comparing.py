@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from featurectl.errors import SettingsError, UsageError
+from featurectl.errors import SettingsError, TooDifferent, UsageError
 from featurectl.project.metadata import ColumnLimits, ComparisonLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from featurectl.engines.base import Engine, State, Version
     from featurectl.engines.comparing import ColumnComparison, ColumnFigures, VersionComparison
     from featurectl.settings import Settings
 
-__all__ = ["compare", "comparison_as_json", "key_of", "limits_from", "too_different"]
+__all__ = ["compare", "comparison_as_json", "key_of", "limits_from", "refusal", "remarks", "too_different"]
 
 _USUAL = ComparisonLimits(nulls=0.05, mean=0.5, missing=0.01, rows=100)
 
@@ -71,6 +71,23 @@ def too_different(
         if judged:
             sentences += _shifts(column, found, chosen)
     return sentences
+
+
+def refusal(
+    beyond: Sequence[tuple[VersionComparison, str]], compared: Sequence[VersionComparison], accepting: str
+) -> TooDifferent:
+    """The error that names all that is beyond its limits. `accepting`: the command that takes it as meant."""
+    found, _ = beyond[0]
+    return TooDifferent(
+        "too different from what is live: " + "; ".join(remarks(beyond)),
+        tuple(compared),
+        hint=f"both stand: featurectl compare {found.old} {found.new}, or query either; if it is meant: {accepting}",
+    )
+
+
+def remarks(beyond: Sequence[tuple[VersionComparison, str]]) -> tuple[str, ...]:
+    """What is beyond its limits, a sentence each with the version."""
+    return tuple(f"{found.new}: {sentence}" for found, sentence in beyond)
 
 
 def comparison_as_json(found: VersionComparison) -> dict[str, Any]:

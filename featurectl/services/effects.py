@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from featurectl.engines.base import State, Version
     from featurectl.project import FeatureView, Project
 
-__all__ = ["ColumnChange", "Effect", "Effects", "KeyChange", "changed_columns", "changed_keys"]
+__all__ = ["ColumnChange", "Effect", "Effects", "KeyChange", "changed_columns", "changed_keys", "of_standing"]
 
 _HARMLESS = ("none", "metadata", "additive")
 _KEYS = ("entity", "event_time", "grain")
@@ -95,17 +95,8 @@ class Effects:
         sql, adds = _compared(before, view.query) if before is not None else ((), not own)
         columns = self._column_changes(view, current, standing, before)
         keys = changed_keys(current.metadata, view.metadata.model_dump(mode="json"))
-        gone = {column.name for column in columns if _takes(column)}
-        touched = {found.column for found in sql}
-        row = {None, view.metadata.event_time, *view.entity}  # what says which row it is, or which rows there are
-        rows_stay = upstream and (adds or (bool(sql) and touched.isdisjoint(row)))
-        same = tuple(name for name in current.columns if rows_stay and name not in gone | touched)
-        if gone or keys:
-            kind = "breaking"
-        elif upstream and adds:
-            kind = "additive" if columns else "none"
-        else:
-            kind = "values"
+        row = {view.metadata.event_time, *view.entity}
+        kind, same = _judged(current, columns, keys, sql, row, adds=adds, upstream=upstream)
         self._kinds[view.name] = kind
         return Effect(kind, columns, keys, sql, same)
 
@@ -182,6 +173,54 @@ class Effects:
             return found and {name: "varchar" if of == "unknown" else of for name, of in found.items()}
         except ProjectError:  # it may be fine on the engine for which it was written
             return None if query.columns is None else dict.fromkeys(query.columns)
+
+
+def of_standing(pairs: Mapping[str, tuple[Version, Version]]) -> dict[str, Effect]:
+    """The effects of showing other versions that stand, by view: what was live, and what shall be."""
+    found: dict[str, Effect] = {}
+
+    def effect(view: str) -> Effect:
+        if view not in pairs:
+            return Effect("none")
+        if view not in found:
+            old, new = pairs[view]
+            before, after = _parsed(old), _parsed(new)
+            below = {name: effect(name) for name in new.inputs}
+            upstream = all(one.kind in _HARMLESS for one in below.values())
+            sql, adds = _compared(before, after) if before is not None and after is not None else ((), False)
+            columns = changed_columns(old.columns, new.columns)
+            keys = changed_keys(old.metadata, new.metadata)
+            row = {new.metadata.get("event_time"), *(new.metadata.get("entity") or ())}
+            kind, same = _judged(old, columns, keys, sql, row, adds=adds, upstream=upstream)
+            found[view] = Effect(kind, columns, keys, sql, same)
+        return found[view]
+
+    for view in pairs:
+        effect(view)
+    return found
+
+
+def _judged(
+    current: Version,
+    columns: tuple[ColumnChange, ...],
+    keys: tuple[KeyChange, ...],
+    sql: tuple[Difference, ...],
+    row: set[str | None],
+    *,
+    adds: bool,
+    upstream: bool,
+) -> tuple[str, tuple[str, ...]]:
+    """What a change is, and which columns keep their values. `row`: the columns that say which row it is;
+    `upstream`: nothing below changes values."""
+    gone = {column.name for column in columns if _takes(column)}
+    touched = {found.column for found in sql}
+    rows_stay = upstream and (adds or (bool(sql) and touched.isdisjoint({None, *row})))
+    same = tuple(name for name in current.columns if rows_stay and name not in gone | touched)
+    if gone or keys:
+        return "breaking", same
+    if upstream and adds:
+        return "additive" if columns else "none", same
+    return "values", same
 
 
 _INCLUDED = {"partition": "varchar", "offset": "varchar", "timestamp": "timestamptz", "key": "bytea"}

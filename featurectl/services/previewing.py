@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Environment
 from featurectl.errors import BreakingChange, EngineError, ProjectError, UsageError
-from featurectl.services.effects import Effect, changed_columns, changed_keys
+from featurectl.project.metadata import ComparisonLimits
+from featurectl.services.comparing import key_of, refusal, remarks, too_different
+from featurectl.services.effects import Effect, changed_columns, changed_keys, of_standing
 from featurectl.services.identity import digest
 from featurectl.services.moving import Move, moves
 from featurectl.services.planning import CutOver, Migrate, Preview, build_plan
 from featurectl.services.recording import WAIT_FOR_REFRESH, who
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from featurectl.engines.base import Engine, Release, State
+    from featurectl.engines.base import Engine, Release, State, Writer
+    from featurectl.engines.comparing import VersionComparison
     from featurectl.project import FeatureView, Project
     from featurectl.services.planning import Change, Plan
 
@@ -72,7 +75,8 @@ class EnvironmentRow:
 class Promotion:
     """What production is to show of an environment. `breaking`: what that takes from readers, in words.
 
-    `release` is None until it is done, and where production shows all of it already.
+    `release` is None until it is done, and where production shows all of it already. `comparisons` are of what is live
+    with what shall be; `remarks`: what of them is beyond its limits, and was accepted.
     """
 
     environment: Environment
@@ -80,6 +84,8 @@ class Promotion:
     breaking: tuple[str, ...] = ()
     release: Release | None = None
     seconds: float = 0.0
+    comparisons: tuple[VersionComparison, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def plan_for(project: Project, state: State, selected: frozenset[str] | None, environment: str | None) -> Plan:
@@ -142,17 +148,28 @@ def plan_promotion(engine: Engine, name: str) -> Promotion:
 
 
 def promote(
-    engine: Engine, name: str, *, allow_breaking: bool = False, progress: Callable[[str], None] | None = None
+    engine: Engine,
+    name: str,
+    *,
+    allow_breaking: bool = False,
+    accept_differences: bool = False,
+    limits: ComparisonLimits | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Promotion:
     """Show in production what the environment shows: nothing is built. Promoting twice changes nothing.
+
+    What is live now is compared with what shall be, as an apply does: the preview's comparison was with what was live
+    then, and stopped at nothing. `limits` are those of the settings; a view's own come first.
 
     Raises:
         UsageError: there is no such environment.
         EngineError: production changed since the environment was applied, so that promoting would take that back.
         BreakingChange: readers of production would lose something, and that was not allowed.
+        TooDifferent: a version is too far from the live one, which stays, and that was not accepted.
         EngineBusy: another process writes.
     """
     started = time.monotonic()
+    say = progress or (lambda _: None)
     with engine.write("promote", WAIT_FOR_REFRESH) as writer:
         planned = _planned(writer.state(), name)
         if not planned.moves:
@@ -162,15 +179,38 @@ def promote(
                 f"breaking: {'; '.join(planned.breaking)}",
                 hint="those who read it must be ready first; then promote with --allow-breaking",
             )
-        if progress is not None:
-            progress(f"showing {name}")
+        beyond = _compare(writer, planned.moves, limits, say)
+        compared = tuple(found for found, _ in beyond)
+        told = [(found, sentence) for found, sentences in beyond for sentence in sentences]
+        if told and not accept_differences:
+            raise refusal(told, compared, f"featurectl apply --env {name} --promote --accept-differences")
+        say(f"showing {name}")
         found = planned.environment
         writer.mark(found.plan_id, 1)
         release = writer.cut_over(
             (), found.live, {}, found.plan_id, who(), found.git_commit, time.monotonic() - started,
             command="promote", environment=name,
         )  # fmt: skip
-    return replace(planned, release=release, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return replace(planned, release=release, seconds=seconds, comparisons=compared, remarks=remarks(told))
+
+
+def _compare(
+    writer: Writer, changed: Sequence[Move], limits: ComparisonLimits | None, say: Callable[[str], None]
+) -> list[tuple[VersionComparison, list[str]]]:
+    """What is live with what shall be, view by view, and what of it is beyond its limits."""
+    state = writer.state()
+    named = {move.view: (state.named(move.before or ""), state.named(move.after or "")) for move in changed}
+    pairs = {view: (old, new) for view, (old, new) in named.items() if old is not None and new is not None}
+    found = []
+    for view, effect in of_standing(pairs).items():
+        old, new = pairs[view]
+        say(f"comparing {old.name} with {new.name}")
+        compared = writer.compare(old, new, key_of(new.metadata))
+        own = new.metadata.get("compare")
+        of_view = ComparisonLimits.model_validate(own) if own else None
+        found.append((compared, too_different(compared, effect.same, of_view, limits)))
+    return found
 
 
 def require_name(name: str, project: Project) -> None:

@@ -1,6 +1,6 @@
 """Random graphs of views over a topic of events, and random batches of these: late, repeated, revised, malformed.
 
-Ties are in no order, so every window is ordered by all that its value depends on. Every view has the columns k (an entity, or NULL), t (a time, or NULL) and x (a number), so that each can read any.
+Ties are in no order, so every window is ordered by all that its value depends on.
 """
 
 from __future__ import annotations

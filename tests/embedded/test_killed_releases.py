@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 from typing import TYPE_CHECKING, Any
@@ -134,7 +135,9 @@ def orphans(project: EmbeddedProject) -> list[str]:
     known = {file for (file,) in rows}
     pieces = (home / "pieces").glob("*/*")
     left = [path for path in pieces if f"{path.parent.name}/{path.name}" not in known]
-    return sorted(path.name for path in [*left, *(home / "tmp").iterdir()])
+    # The database of macros is kept: each snapshot begins as a copy of it.
+    scratch = [path for path in (home / "tmp").iterdir() if not re.fullmatch(r"macros\.\w+\.duckdb", path.name)]
+    return sorted(path.name for path in [*left, *scratch])
 
 
 def moments(changes: tuple[str, ...], name: str) -> list[tuple[int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,15 +45,47 @@ def read(folder: Path, home: str) -> tuple[Project, LintReport]:
 def test_a_helper_changes_nothing_but_the_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     helped, found = read(folder, "helped")
     assert helped.helpers is not None
-    assert 0 < len(helped.helpers.shares[0]) < VIEWS
+    assert 0 < len(helped.helpers.found) < VIEWS
     assert not helped.helpers.close.alive
     monkeypatch.setattr(helping, "_cores", lambda: 1)
     alone, expected = read(folder, "alone")
     assert alone.helpers is not None
-    assert alone.helpers.shares == []
+    assert alone.helpers.count == 0
     assert helped.views == alone.views
     assert found == expected
     assert len(found.findings) == VIEWS
+
+
+BROKEN = (
+    "SELECT id,\n  at AS\nFROM t",
+    "SELECT id, at, id FROM t",
+    "SELECT id FROM nowhere",
+    "SELECT {{ nothing }} FROM t",
+    "/*\nowner: me\nowned: [\n*/\nSELECT id FROM t",
+    "/*\nentity: key\n*/\nSELECT id FROM t",
+    "SELECT id FROM t; SELECT 1",
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_with_a_helper_and_without_the_same_is_read_and_the_same_error_comes_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(seed)
+    for number in chance.sample(range(VIEWS), seed * 4):
+        (folder / f"sql/v{number}.sql").write_text(chance.choice(BROKEN))
+
+    def outcome(home: str) -> object:
+        try:
+            return read(folder, home)
+        except ProjectError as error:
+            return str(error), error.file, error.line, error.hint
+
+    helped = outcome("helped")
+    monkeypatch.setattr(helping, "_cores", lambda: 1)
+    assert outcome("alone") == helped
+    assert isinstance(helped, tuple)
+    assert (len(helped) == 4) == (seed > 0)
 
 
 @pytest.mark.parametrize("command", [["/bin/false"], ["/bin/cat"], ["/does/not/exist"]])

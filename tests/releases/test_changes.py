@@ -208,6 +208,22 @@ def test_what_the_plan_prints(embedded: ReleaseProject) -> None:
     assert "240 rows now, reads" in text
 
 
+def test_the_time_of_a_build_is_told_by_past_builds(embedded: ReleaseProject) -> None:
+    took = {v.name: v.build_seconds for v in embedded.engine.inspect().versions}
+    embedded.edit("sql/hourly.sql", "value IS NOT NULL", "value > 1")
+    embedded.write("sql/late.sql", "SELECT place, at FROM hourly WHERE at > '2024-06-02T00:00:00Z'")
+    plan = embedded.plan()
+    changes = {change.name: change for change in plan.changes}
+    assert {name: changes[name].seconds for name in ("hourly", "means", "features")} == {
+        name: took[f"{name}_v1"] for name in ("hourly", "means", "features")
+    }
+    assert (changes["hourly"].rows, changes["means"].reads, changes["late"].reads) == (240, 240, 240)
+    least = min(seconds for seconds in took.values() if seconds is not None)
+    assert changes["late"].seconds is not None
+    assert least <= changes["late"].seconds <= sum(seconds or 0 for seconds in took.values())
+    assert plan.seconds == pytest.approx(sum(change.seconds or 0 for change in plan.changes))
+
+
 def test_a_select_leaves_the_rest_where_it_is(embedded: ReleaseProject) -> None:
     embedded.edit("sql/hourly.sql", "value IS NOT NULL", "value >= 0")
     [change] = embedded.plan("hourly").changes

@@ -16,7 +16,7 @@ from featurectl.dialect.reach._times import bound_of
 from featurectl.dialect.reach._windows import through_windows, windows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from featurectl.dialect._query import Query
 
@@ -103,7 +103,7 @@ class _Walk:
         if isinstance(node, exp.Select):
             return self._select(node, ctes)
         if isinstance(node, exp.SetOperation):
-            return self._limited(node, self._set_operation(node, ctes))
+            return _limited(node, self._set_operation(node, ctes))
         return Relation(None, tuple(opaque(self, node, ctes, "a query of another kind")))
 
     def _with(self, node: exp.Expression, ctes: Mapping[str, Relation]) -> Mapping[str, Relation]:
@@ -124,37 +124,11 @@ class _Walk:
             for part in (*node.expressions, *(node.args[c] for c in ("where", "having", "group") if node.args.get(c)))
             for leaf in opaque(self, part, ctes, "it is read by a subquery in an expression")
         ]
-        own = [self._through(node, items, leaf, bool(inner)) for leaf in items.leaves]
-        return self._limited(node, Relation(columns, (*own, *inner)))
-
-    def _through(self, node: exp.Select, items: Items, leaf: Leaf, has_queries: bool) -> Leaf:
-        """A reading of FROM as the SELECT's rows depend on it."""
-        known = items.finder(leaf)
-        group, windows = node.args.get("group"), windows_of(node)
-        aggregates = any(is_aggregate(part) for part in _own_parts(node)) or node.args.get("having") is not None
-        rowwise = not (group or windows or node.args.get("distinct") or aggregates or has_queries)
-        if group is not None:
-            keyed = _grouped(node, group, known, items)
-            if keyed is None:
-                return leaf.lost("GROUP BY several sets of keys")
-            known = keyed
-        elif aggregates:
-            return leaf.lost("an aggregate over all rows")
-        if windows:
-            known = through_windows(node, windows, known, items.place_of)
-        projected = list(items.projected(node))
-        found = {name: bound_of(value, known) for name, value in projected}
-        once = {name for name, times in Counter(name for name, _ in projected).items() if times == 1}
-        bounds = {name: bound for name, bound in found.items() if bound is not None and name in once}
-        distinct = node.args.get("distinct")
-        if distinct is not None and distinct.args.get("on") is not None:
-            bounds = _chosen(node, distinct.args["on"], bounds)
-        return leaf.with_bounds(bounds, rowwise=rowwise)
-
-    def _limited(self, node: exp.Expression, found: Relation) -> Relation:
-        if node.args.get("limit") is None and node.args.get("offset") is None:
-            return found
-        return found.mapped(lambda leaf: leaf.lost("LIMIT over all rows"))
+        windows = windows_of(node)
+        has_aggregates = node.args.get("having") is not None or any(map(is_aggregate, _own_parts(node, windows)))
+        shape = _Shape(windows, has_aggregates, bool(inner))
+        own = [_through(node, items, leaf, shape) for leaf in items.leaves]
+        return _limited(node, Relation(columns, (*own, *inner)))
 
     def _set_operation(self, node: exp.SetOperation, ctes: Mapping[str, Relation]) -> Relation:
         left, right = self.query(node.this, ctes), self.query(node.expression, ctes)
@@ -165,6 +139,43 @@ class _Walk:
         rowwise = isinstance(node, exp.Union) and not node.args.get("distinct")
         leaves = (*left.leaves, *right.leaves)
         return Relation(left.columns, tuple(leaf.with_bounds(leaf.bounds, rowwise=rowwise) for leaf in leaves))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Of a SELECT: its window functions, whether it aggregates, and whether its expressions hold queries."""
+
+    windows: list[exp.Window]
+    has_aggregates: bool
+    has_queries: bool
+
+
+def _through(node: exp.Select, items: Items, leaf: Leaf, shape: _Shape) -> Leaf:
+    """A reading of FROM as the SELECT's rows depend on it."""
+    known = items.finder(leaf)
+    group, distinct = node.args.get("group"), node.args.get("distinct")
+    if group is not None:
+        keyed = _grouped(node, group, known, items)
+        if keyed is None:
+            return leaf.lost("GROUP BY several sets of keys")
+        known = keyed
+    elif shape.has_aggregates:
+        return leaf.lost("an aggregate over all rows")
+    if shape.windows:
+        known = through_windows(node, shape.windows, known, items.place_of)
+    projected = list(items.projected(node))
+    found = {name: bound_of(value, known) for name, value in projected}
+    once = {name for name, times in Counter(name for name, _ in projected).items() if times == 1}
+    bounds = {name: bound for name, bound in found.items() if bound is not None and name in once}
+    if distinct is not None and distinct.args.get("on") is not None:
+        bounds = _chosen(node, distinct.args["on"], bounds)
+    return leaf.with_bounds(bounds, rowwise=not (group or shape.windows or distinct or shape.has_queries))
+
+
+def _limited(node: exp.Expression, found: Relation) -> Relation:
+    if node.args.get("limit") is None and node.args.get("offset") is None:
+        return found
+    return found.mapped(lambda leaf: leaf.lost("LIMIT over all rows"))
 
 
 def renamed(found: Relation, names: Sequence[str]) -> Relation:
@@ -189,16 +200,13 @@ def _columns(node: exp.Select, items: Items) -> tuple[str, ...] | None:
     return tuple(names)
 
 
-def _own_parts(node: exp.Select) -> list[exp.Expression]:
-    """The expressions of this SELECT, without FROM, those of inner queries and what stands under OVER."""
-    found = []
+def _own_parts(node: exp.Select, windows: Sequence[exp.Window]) -> Iterator[exp.Expression]:
+    """The expressions of this SELECT's columns, without those of inner queries and the calls that stand before OVER."""
+    calls = {id(window.this.this if isinstance(window.this, exp.Filter) else window.this) for window in windows}
     for item in node.expressions:
-        parts = item.walk(prune=lambda inner: isinstance(inner, exp.Query | exp.Window))
-        found += [part for part in parts if not isinstance(part, exp.Query | exp.Window)]
-        for window in (part for part in item.walk() if isinstance(part, exp.Window)):
-            call = window.this.this if isinstance(window.this, exp.Filter) else window.this
-            found += [part for part in call.walk() if part is not call]
-    return found
+        for part in item.walk(prune=lambda inner: isinstance(inner, exp.Query)):
+            if id(part) not in calls and not isinstance(part, exp.Query):
+                yield part
 
 
 def _grouped(
@@ -218,11 +226,10 @@ def _grouped(
         key = cast("exp.Expression", key.unalias())
         bound = bound_of(key, known)
         if bound is not None:
-            keys.append((items.qualified(key), bound))
+            keys.append((key, bound))
 
     def found(part: exp.Expression) -> Bound | None:
-        form = items.qualified(cast("exp.Expression", part.unalias()))
-        return next((bound for key, bound in keys if key == form), None)
+        return next((bound for key, bound in keys if items.are_same(key, part.unalias())), None)
 
     return found
 

@@ -89,15 +89,18 @@ class Items:
         owners = [item for item, columns in self.columns.items() if columns is not None and node.name in columns]
         return (owners[0], node.name) if len(owners) == 1 else None
 
-    def qualified(self, node: exp.Expression) -> exp.Expression:
-        """A copy in which each column names its item."""
-        copy = node.copy()
-        for column in [copy] if isinstance(copy, exp.Column) else list(copy.find_all(exp.Column)):
-            place = self.place_of(column)
-            if place is not None:
-                column.set("table", exp.to_identifier(place[0]))
-                column.set("this", exp.to_identifier(place[1]))
-        return copy
+    def are_same(self, one: object, other: object) -> bool:
+        """Whether two expressions are the same, whichever way their columns are named."""
+        if isinstance(one, exp.Column) and isinstance(other, exp.Column):
+            place = self.place_of(one)
+            return one == other or (place is not None and place == self.place_of(other))
+        if isinstance(one, exp.Expression) and isinstance(other, exp.Expression):
+            if type(one) is not type(other) or one.args.keys() != other.args.keys():
+                return False
+            return all(self.are_same(part, other.args[name]) for name, part in one.args.items())
+        if isinstance(one, list) and isinstance(other, list):
+            return len(one) == len(other) and all(map(self.are_same, one, other))
+        return one == other
 
     def join(self, node: exp.Join, name: str, before: list[str]) -> None:
         """Takes in what a join says of the item `name` and the items `before` it."""

@@ -34,6 +34,7 @@ _UNSTORABLE = ("HUGEINT", "UHUGEINT", "INTERVAL", "TIME WITH TIME ZONE", "BIGNUM
 _MERGE_RATIO = 2
 _MERGE_UP_TO_ROWS = 500_000
 _REMOVED_AT_MOST = 0.25
+_ORDERED_FROM_ROWS = 122_880  # what DuckDB skips or reads at once
 _POSITION = "file_row_number"  # DuckDB's name for it
 
 
@@ -147,6 +148,17 @@ class Pieces:
         if self._fsync:
             _sync(folder)
         return Piece(f"{relation}/{path.name}", int(row[0]))
+
+    def ordered(self, relation: str, piece: Piece, order: str) -> Piece:
+        """A new piece's rows in the order of an ORDER BY clause, if there is more than one stretch to be skipped.
+
+        Sorted only once it is written: computing and sorting at once takes the memory of both.
+        """
+        if not order or piece.rows <= _ORDERED_FROM_ROWS:
+            return piece
+        ordered = self.write(relation, f"SELECT * FROM {scan(self._home, [piece])} {order}", checked=True)
+        (self._home.pieces / piece.file).unlink(missing_ok=True)
+        return ordered
 
     def merged(self, relation: str, pieces: Sequence[Piece], order: str = "") -> list[Piece]:
         """The same rows in fewer pieces, where neighbours at the end are of like size. `order`: an ORDER BY clause."""

@@ -115,7 +115,7 @@ class Recomputing:
         columns = ", ".join(map(quote, version.columns))
         gone = any(delta.removed for target in changed.values() if (delta := self.deltas[target]) is not None)
         if not gone:
-            return self._added(version, changed, f"SELECT {columns} FROM ({query}) {row_order(version)}")
+            return self._added(version, changed, f"SELECT {columns} FROM ({query})")
         for table, part in ((_NEW, "inserted"), (_OLD, "removed")):
             self._show_parts(version, changed, part)
             self._con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {columns} FROM ({query})")
@@ -132,7 +132,7 @@ class Recomputing:
     def _added(self, version: Version, changed: Mapping[str, str], query: str) -> Delta:
         """The rows of what is new, as a piece; there is nothing to be taken away."""
         self._show_parts(version, changed, "inserted")
-        piece = self._pieces.write(version.name, query, checked=True)
+        piece = self._pieces.ordered(version.name, self._pieces.write(version.name, query), row_order(version))
         if not piece.rows:
             (self._home.pieces / piece.file).unlink(missing_ok=True)
             return self.deltas.of_rows("", 0)
@@ -210,8 +210,8 @@ class Recomputing:
         """Compute it all; a result that is equal to what is there is dropped."""
         for target in version.inputs.values():
             self._shown.ensure(target)
-        query = f"SELECT * FROM ({version_query(version, self._schema)}) {row_order(version)}"
-        piece = self._pieces.write(version.name, query)
+        piece = self._pieces.write(version.name, version_query(version, self._schema))
+        piece = self._pieces.ordered(version.name, piece, row_order(version))
         old = [each for each in self._of(version.name) if each.live_rows]
         delta = None
         if is_read or not old:

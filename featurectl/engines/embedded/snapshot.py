@@ -53,7 +53,7 @@ def publish(
     generation = ledger.generation()
     home.snapshots.mkdir(parents=True, exist_ok=True)
     unfinished = home.scratch / f"snapshot.{generation}.duckdb"
-    unfinished.unlink(missing_ok=True)
+    _forget(unfinished)
     writer = con.execute("SELECT current_database()").fetchone()
     assert writer is not None
     shutil.copyfile(_with_macros(con, home, quote(writer[0]), macros), unfinished)
@@ -74,6 +74,12 @@ def publish(
     link.replace(home.current)
 
 
+def _forget(database: Path) -> None:
+    """Remove what a killed process left: its log too, or it is replayed into the next file of that name."""
+    database.unlink(missing_ok=True)
+    database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
+
+
 def _with_macros(con: duckdb.DuckDBPyConnection, home: Home, writer: str, macros: tuple[str, ...]) -> Path:
     """A database with the dialect's functions and nothing else, with which each snapshot begins."""
     stamp = hashlib.sha256("\n".join((duckdb.__version__, *macros)).encode()).hexdigest()[:16]
@@ -81,7 +87,7 @@ def _with_macros(con: duckdb.DuckDBPyConnection, home: Home, writer: str, macros
     if path.exists():
         return path
     unfinished = path.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
+    _forget(unfinished)
     con.execute(f"ATTACH '{unfinished}' AS macros")
     try:
         con.execute("USE macros")
@@ -101,7 +107,6 @@ def _fill(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pi
         con.execute(f"CREATE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
     for name in ledger.tables():
         con.execute(f"CREATE TABLE main.{quote(name)} AS SELECT * FROM {writer}.main.{quote(name)}")
-    con.execute("COMMIT")
     for relation in _relations(con):
         con.execute(f"CREATE VIEW main.{quote(relation)} AS SELECT * FROM {scan(home, pieces.of(relation))}")
     for view, number in con.execute("SELECT view, number FROM featurectl.live").fetchall():
@@ -111,6 +116,7 @@ def _fill(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pi
         for view, number in environment.live.items():
             name = f"{quote(environment.name)}.{quote(view)}"
             con.execute(f"CREATE VIEW {name} AS SELECT * FROM main.{quote(f'{view}_v{number}')}")
+    con.execute("COMMIT")  # once: each would be written to the disk by itself
 
 
 def _relations(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -37,7 +37,7 @@ from featurectl.engines.embedded.history import (
 )
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.pieces import scan
-from featurectl.engines.embedded.recomputing import Recomputing
+from featurectl.engines.embedded.recomputing import Recomputing, row_order
 from featurectl.engines.embedded.shown import Shown
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
@@ -115,11 +115,13 @@ class EmbeddedWriter:
             self._shown.show(version.name, [piece])
             read = {name: schema.get(relation, {}) for name, relation in version.inputs.items()}
             columns = view_columns(view.query, read, described(self._con, version.name))
+            version = replace(version, columns=columns)
+            piece = self._pieces.ordered(version.name, piece, row_order(version))
+            self._shown.show(version.name, [piece])
         self._built[version.name] = piece
         schema[version.name] = columns
         return replace(
             version,
-            columns=columns,
             rows=piece.rows,
             build_seconds=time.monotonic() - started,
             refreshed_at=datetime.now(UTC),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurectl.project.analysis import normaliser
 from featurectl.project.cache import ContentCache, source_stamp
+from featurectl.project.garbage import seldom_collected
 from featurectl.project.lint.rules import RULES, Rule
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def lint_project(project: Project, cache_file: Path | None, selected: frozenset[
 
     Raises ProjectError for a migration that cannot be parsed.
     """
+    with seldom_collected():
+        return _lint_project(project, cache_file, selected)
+
+
+def _lint_project(project: Project, cache_file: Path | None, selected: frozenset[str] | None) -> LintReport:
     here = Path(__file__).parent
     stamp = source_stamp(here.parent.parent / "dialect", here)
     cache = ContentCache(cache_file, f"{normaliser()} {stamp}")
@@ -158,7 +164,7 @@ def _known(view: FeatureView, facts: Mapping[str, _Facts]) -> dict[str, _Facts]:
 
 def _ask_helpers(helpers: Helpers | None, tasks: Sequence[_Task], cache: ContentCache) -> None:
     """Let helpers check what they have parsed, and meanwhile check the rest here."""
-    if helpers is None or not helpers.shares:
+    if helpers is None or not helpers.count:
         return
     new = [task for task in tasks if not cache.knows(task.content)]
     shares: dict[int, list[_Task]] = {}

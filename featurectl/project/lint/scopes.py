@@ -11,6 +11,7 @@ from sqlglot import exp
 from featurectl.dialect import Query, output_types
 from featurectl.dialect._grammar import line_of
 from featurectl.dialect._types import rw_type
+from featurectl.dialect._walking import children
 from featurectl.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -60,18 +61,19 @@ class Scope:
 
     def nodes(self, *kinds: type[exp.Expression]) -> Iterator[exp.Expression]:
         """Nodes of these kinds that belong to this SELECT and to no query inside it."""
-        return (node for node in self._own if isinstance(node, kinds))
+        for kind in self._own:
+            if issubclass(kind, kinds):
+                yield from self._own[kind]
 
     @cached_property
-    def _own(self) -> list[exp.Expression]:
-        """All of them: every rule asks, so the tree is walked once."""
-        found: list[exp.Expression] = []
+    def _own(self) -> Mapping[type[exp.Expression], list[exp.Expression]]:
+        """All of them by their class: every rule asks, so the tree is walked once."""
+        found: dict[type[exp.Expression], list[exp.Expression]] = {}
         todo: list[exp.Expression] = [self.select]
         while todo:
             node = todo.pop()
-            found.append(node)
-            parts = [p for p in node.iter_expressions() if not isinstance(p, _INNER)]
-            todo += reversed(parts)
+            found.setdefault(type(node), []).append(node)
+            todo += [part for part in reversed(children(node)) if not isinstance(part, _INNER)]
         return found
 
     def calls(self, *names: str) -> Iterator[exp.Expression]:
@@ -215,7 +217,7 @@ def _relation_named(item: exp.Expression) -> str:
 
 def _queries_in(node: exp.Expression) -> Iterator[exp.Expression]:
     """The queries directly inside a node, CTEs left out."""
-    for part in node.iter_expressions():
+    for part in children(node):
         if isinstance(part, exp.With):
             continue
         if isinstance(part, exp.Query) and not isinstance(part, exp.Table):
