@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--polars", action="store_true", help="Polars too, which keeps everything in memory")
     parser.add_argument("--singles", action="store_true", help="each view by itself, too")
+    parser.add_argument("--feast", metavar="PYTHON", help="random data beside Feast, too: see beside_feast.py")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -175,6 +176,11 @@ def main() -> None:
         print(peak_mib())
         return
     with tempfile.TemporaryDirectory() as name:
+        if options.feast:
+            from benchmarks.beside_feast import compare as compare_randomly
+
+            compare_randomly(Path(name), options.feast, options.features, options.labels)
+            return
         compare(options, Path(name))
 
 

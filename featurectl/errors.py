@@ -8,6 +8,7 @@ FeaturectlError                 exit code 1
 │   └── MigrationChanged        a migration that already ran was edited
 ├── LogError                    the event log could not be read or written
 │   └── LogUnavailable          it does not answer; it may by itself, later
+├── BucketError                 object storage (s3://…) did not do what it was asked for
 ├── SourceError                 a producer's source (API, file) did not deliver
 ├── EngineError                 the engine refused or failed
 │   └── EngineBusy              another process holds the engine for writing
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BreakingChange",
+    "BucketError",
     "CheckFailed",
     "EngineBusy",
     "EngineError",
@@ -119,6 +121,10 @@ class LogError(FeaturectlError):
 
 class LogUnavailable(LogError):
     """The event log did not answer in time. Nothing is wrong with what was asked: later it may answer."""
+
+
+class BucketError(FeaturectlError):
+    """Object storage refused or did not answer."""
 
 
 class SourceError(FeaturectlError):

@@ -76,7 +76,7 @@ def _place_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def _source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     modes = click.Choice(["historical", "live", "stream"])
     options = [
-        click.option("--source", metavar="NAME|FILE", help="[default: the producer's first source]"),
+        click.option("--source", metavar="NAME|FILE|s3://…", help="[default: the producer's first source]"),
         click.option("--mode", type=modes, default="historical", show_default=True, help="live polls; also: stream."),
         click.option("--from", "start", type=_time, metavar="TIME",
                      help="First time, UTC if it has no offset [default: a week ago]."),

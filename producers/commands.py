@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from featurectl.buckets import is_bucket
 from featurectl.errors import UsageError
 from featurectl.log import open_log
 from featurectl.stopping import Stop
@@ -16,7 +17,7 @@ from producers._polling import News
 from producers._replaying import timed
 from producers._times import rfc3339
 from producers.contracts import Validator
-from producers.files import is_lines, open_file
+from producers.files import is_lines, open_bucket, open_file
 from producers.publishing import ProduceResult, Progress, Publisher, judge_events, judge_raw
 from producers.registry import (
     Producer,
@@ -188,6 +189,8 @@ def _pick_source(producer: Producer, name: str | None) -> _Picked:
     if name and Path(name).is_file():
         path = Path(name)
         return _Picked(Source(lambda request: open_file(path, producer.contract)), is_file=True)
+    if is_bucket(name):
+        return _Picked(Source(lambda request: open_bucket(name, producer.contract)), is_file=True)
     known = ", ".join(producer.sources) or "none"
     raise UsageError(f"{producer.name} has no source {name!r} and no file is named so", hint=f"sources: {known}")
 

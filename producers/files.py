@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import gzip
 import io
 import json
 import math
 import re
+import shutil
 import zlib
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
+from itertools import chain
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin
 
+from featurectl.buckets import Bucket
 from featurectl.errors import SourceError, UsageError
 from producers._times import rfc3339
 from producers.registry import Feed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pydantic import BaseModel
 
-__all__ = ["is_lines", "open_file"]
+    from featurectl.buckets import StoredObject
+
+__all__ = ["is_lines", "open_bucket", "open_file", "open_files"]
 
 _LINES = (".ndjson", ".jsonl", ".json")
 _ROWS = 5_000
+_KNOWN = "known: .ndjson .jsonl .json .csv (also .gz), .parquet"
+# Objects that were brought here, by place, name and tag.
+_here: dict[tuple[str, str, str], Path] = {}
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]+)?")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
@@ -52,7 +63,46 @@ def open_file(path: Path, contract: type[BaseModel] | None) -> Feed:
         return _streamed(path, lambda file: _csv_rows(file, numbers))
     if path.suffix == ".parquet":
         return Feed(_parquet_rows(path))
-    raise UsageError(f"{path.name}: not a format known", hint="known: .ndjson .jsonl .json .csv (also .gz), .parquet")
+    raise UsageError(f"{path.name}: not a format known", hint=_KNOWN)
+
+
+def open_files(paths: Sequence[Path], contract: type[BaseModel] | None) -> Feed:
+    """The messages of several files, one file after the other. Raises as `open_file` does."""
+    feeds = [open_file(path, contract) for path in paths]
+    return Feed(chain.from_iterable(feed.messages for feed in feeds))
+
+
+def open_bucket(place: str, contract: type[BaseModel] | None) -> Feed:
+    """The messages of the files below a place in object storage, by name. Each is brought here once a process.
+
+    Raises:
+        UsageError: Nothing of a known format is there.
+        BucketError: The object storage did not answer, or refused.
+    """
+    bucket = Bucket(place)
+    names = [found for found in bucket.list() if _kind(Path(found.name)) in (*_LINES, ".csv", ".parquet")]
+    if not names:
+        raise UsageError(
+            f"there are no events at {place}", hint="known: .ndjson .jsonl .json .csv (also .gz), .parquet"
+        )
+    return open_files([_brought(bucket, found) for found in names], contract)
+
+
+def _brought(bucket: Bucket, found: StoredObject) -> Path:
+    """The object as a file of this machine, which goes with the process."""
+    key = (bucket.place, found.name, found.tag)
+    if key not in _here:
+        path = _folder() / f"{len(_here)}-{Path(found.name).name}"
+        bucket.download(found.name, path)
+        _here[key] = path
+    return _here[key]
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(mkdtemp(prefix="producers-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def is_lines(path: Path) -> bool:

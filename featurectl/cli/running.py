@@ -40,7 +40,8 @@ __all__ = ["backfill", "run", "test"]
 def run(ctx: click.Context, once: bool, interval: float) -> None:
     """Bring new events into the source tables and refresh what depends on them. Readers see each refresh whole.
     SIGINT and SIGTERM let the refresh in hand finish; a kill loses nothing and doubles nothing. A log that does not
-    answer is a warning, and tried again until it does; with --once it is an error.
+    answer is a warning, and tried again until it does; with --once it is an error. RisingWave refreshes by itself:
+    there run says what came in, and records on this machine what became visible when, for --known-at and --as-of.
 
     \b
     Example:
@@ -88,7 +89,7 @@ def _print_report(report: RefreshReport) -> None:
 @click.argument("producer")
 @click.option("--from", "start", type=Time(), required=True, help="First moment, included.")
 @click.option("--to", "end", type=Time(), required=True, help="Last moment, not included.")
-@click.option("--source", default="simulated", show_default=True, help="simulated, api, or a file.")
+@click.option("--source", default="simulated", show_default=True, help="simulated, api, a file, or s3://bucket/folder.")
 @click.option("--regions", default="", help="Comma-separated; default: the producer's.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of simulated events.")
 @click.option("--chunk", "chunk_days", type=click.IntRange(min=1), default=7, show_default=True, metavar="DAYS")

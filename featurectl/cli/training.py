@@ -143,6 +143,8 @@ def _tell(made: TrainingSet) -> None:
             continue
         seen = f", {said['observed']:,} as it was seen then" if "observed" in said else ""
         click.echo(f"  {view}: {said['rows_found']:,} of {made.rows:,} rows found a row{seen}")
+        for start, end in said.get("unobserved", ()):
+            click.echo(f"  {view}: changes from {start} to {end} were lost; rows of that time go by rule")
     for view, count in made.ties.items():
         click.echo(f"  {view}: {count:,} rows found several of one entity and time; the last revision counts")
     for part, count in made.parts.items():
@@ -156,7 +158,9 @@ def _tell(made: TrainingSet) -> None:
 
 @click.command()
 @click.argument("views", nargs=-1, metavar="[VIEW]...")
-@click.option("--out", type=click.Path(file_okay=True, path_type=str), required=True, help="The folder.")
+@click.option(
+    "--out", type=click.Path(file_okay=True, path_type=str), required=True, help="The folder, or s3://bucket/folder."
+)
 @output_option
 @click.pass_context
 def export(ctx: click.Context, views: tuple[str, ...], out: str, output: str) -> None:
@@ -167,16 +171,15 @@ def export(ctx: click.Context, views: tuple[str, ...], out: str, output: str) ->
     Example:
       featurectl export --out offline
     """
+    from featurectl.buckets import is_bucket
     from featurectl.services.exporting import export as run_export
 
     try:
         if not out.strip():
             raise UsageError("where to export to is not said", hint="--out offline")
-        if "://" in out:
-            raise UsageError(
-                f"{out} is no folder of this machine", hint="export to a folder, and copy it to the bucket"
-            )
-        done = run_export(open_engine_only(ctx), settings_of(ctx), Path(out), views, progress_lines(""))
+        if "://" in out and not is_bucket(out):
+            raise UsageError(f"{out} is no place that can be written to", hint="a folder, or s3://bucket/folder")
+        done = run_export(open_engine_only(ctx), settings_of(ctx), out, views, progress_lines(""))
     finally:
         end_progress()
     columns = ("view", "version", "months written", "kept", "removed", "rows")

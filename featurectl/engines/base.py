@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
     from pathlib import Path
-    from types import TracebackType
 
     from featurectl.engines.comparing import VersionComparison
+    from featurectl.engines.sandbox import Sandbox
     from featurectl.project.model import FeatureView, Migration, Project
 
 __all__ = [
@@ -39,7 +39,6 @@ __all__ = [
     "Refreshed",
     "Release",
     "Result",
-    "Sandbox",
     "SourceState",
     "State",
     "Version",
@@ -97,6 +96,11 @@ class Version:
         """Whether its rows are about an entity at a time: it has both, and the event time is a date or a time."""
         kind = self.columns.get(self.metadata.get("event_time") or "")
         return bool(self.metadata.get("entity")) and kind in EVENT_TIME_TYPES
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether its changes are recorded: its rows are dated, and its metadata does not say `history: false`."""
+        return self.is_dated and self.metadata.get("history") is not False
 
 
 @dataclass(frozen=True)
@@ -272,13 +276,15 @@ class State:
     def version_at(self, name: str, at: datetime) -> Version | None:
         """The version that a public name showed at a time, or a version by its own name; None if there is none.
 
-        Before the first release it is that one's.
+        Before the first release it is that one's; while the view was dropped it is none.
         """
-        shown = sorted((r for r in self.releases if name in r.live), key=lambda release: release.number)
+        releases = sorted(self.releases, key=lambda release: release.number)
+        shown = [release for release in releases if name in release.live]
         if not shown:
             return self.named(name)
-        then = [release for release in shown if release.finished_at <= at] or shown[:1]
-        return self.version(name, then[-1].live[name])
+        then = [release for release in releases if release.finished_at <= at and release.number >= shown[0].number]
+        release = then[-1] if then else shown[0]
+        return self.version(name, release.live[name]) if name in release.live else None
 
     def live_version(self, view: str) -> Version | None:
         """The version that the view's public name shows, if there is one."""
@@ -448,6 +454,10 @@ class Writer(Protocol):
         """
         ...
 
+    def forget_changes(self, now: datetime) -> int:
+        """Give up changes that are older than their views' metadata keeps them; returns how many."""
+        ...
+
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
         """Bring new events into the source tables and recompute what depends on them, in one step for readers."""
         ...
@@ -462,40 +472,6 @@ class Writer(Protocol):
 
     def record_backfill(self, chunk: BackfillChunk, topic: str | None = None) -> None:
         """Remember a chunk whose events are in the log."""
-        ...
-
-
-class Sandbox(Protocol):
-    """A throw-away place with a project's tables, in which a test defines views or gives them rows."""
-
-    def __enter__(self) -> Sandbox: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def give_messages(self, source_table: str, messages: Sequence[bytes]) -> None:
-        """Messages of a topic, in the order of the log."""
-        ...
-
-    def give_rows(self, relation: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Rows of a table or view, instead of those that it would have."""
-        ...
-
-    def define(self, view_name: str) -> None:
-        """The project's own view; what it reads must be there."""
-        ...
-
-    def rows(self, view_name: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-        """The view's rows."""
-        ...
-
-    def typed(self, view_name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-        """Rows as written in a test, as values of the view's types."""
-        ...
-
-    def columns(self, relation: str) -> list[str]:
-        """The relation's columns, in order."""
         ...
 
 
@@ -539,6 +515,10 @@ class Moment(Protocol):
         Besides the version's columns: `__visible`, the microseconds since 1970 from which on a reader saw the state
         (`FOREVER` for what was there before anybody looked), and `__deleted`.
         """
+        ...
+
+    def unobserved(self, version: Version) -> Sequence[tuple[int, int]]:
+        """Stretches of time, [start, end) in microseconds since 1970, of which the version's changes were lost."""
         ...
 
 
@@ -593,6 +573,13 @@ class Engine(Protocol):
 
     def building(self) -> list[Building]:
         """What is being built beside whoever asks; empty for an engine that builds only in process."""
+        ...
+
+    def record_changes(self) -> int:
+        """Record what became visible of the versions since the last call, where refreshing does not do that itself.
+
+        Returns how many changes there were. Raises EngineError.
+        """
         ...
 
     def has_news(self) -> bool:

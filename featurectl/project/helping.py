@@ -171,11 +171,11 @@ class _Helper:
         raw, self._parsed[text] = raw_view(text)
         return raw
 
-    def lint(self, item: tuple[str, Any, bool]) -> dict[str, Any]:
+    def lint(self, item: tuple[str, Any, dict[str, Any]]) -> dict[str, Any]:
         from featurectl.project.lint.linting import check
 
-        text, known, trained = item
-        return check(self._parsed[text], text, known, trained=trained)
+        text, known, about = item
+        return check(self._parsed[text], text, known, about)
 
 
 def main() -> None:

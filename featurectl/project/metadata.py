@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, NonNegativeFloat, NonNegativeInt, PlainSerializer
 
-__all__ = ["ColumnLimits", "ComparisonLimits", "Duration", "ViewMetadata", "parse_duration"]
+__all__ = ["ColumnLimits", "ComparisonLimits", "Duration", "HistoryRules", "ViewMetadata", "parse_duration"]
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _DURATION = re.compile(r"\s*(\d+)\s*(second|minute|hour|day|week)s?\s*", re.IGNORECASE)
@@ -73,6 +73,14 @@ class ComparisonLimits(ColumnLimits):
     columns: dict[str, ColumnLimits] = {}
 
 
+class HistoryRules(BaseModel):
+    """How a view's changes are recorded. `keep`: for how long they are kept apart; None: as long as the version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: Duration | None = None
+
+
 class ViewMetadata(BaseModel):
     """What a feature view says of itself.
 
@@ -81,7 +89,7 @@ class ViewMetadata(BaseModel):
     time a row is really known; `ttl`: how long after it the row still counts in training sets.
     `checks`: SQL conditions that hold in every row (NULL passes).
     `freshness`: how old the newest event time may be before `featurectl freshness` says that the view is stale.
-    `history`: false where its changes are not to be recorded (embedded target).
+    `history`: false where its changes are not to be recorded; `{keep: 90 days}` where older ones are not wanted.
     `rejects`: the source table whose refused messages this view lists.
     `compare`: how far a new version may be from the live one before a release stops.
     """
@@ -98,6 +106,6 @@ class ViewMetadata(BaseModel):
     owner: str | None = None
     tags: Names = ()
     checks: tuple[str, ...] = ()
-    history: bool | None = None
+    history: bool | HistoryRules | None = None
     rejects: str | None = None
     compare: ComparisonLimits | None = None

@@ -118,7 +118,7 @@ def backfill(
     producer = find_producer(name)
     before = _rows_of_sources(engine)
     scope = f"{','.join(sorted(regions))}#{seed}"
-    todo, done = _todo(engine, settings, (name, source, scope), (start, end), chunk, force, only_gaps)
+    todo, done = _todo(engine, settings, (name, source, scope), (start, end), chunk, force, only_gaps, regions)
     if dry_run:
         return _rehearsed(engine, (name, source, scope), todo, done, settings.topics.get(name))
     say = progress or _silent
@@ -193,10 +193,11 @@ def _todo(
     chunk: timedelta,
     force: bool,
     only_gaps: bool,
+    regions: Sequence[str],
 ) -> tuple[list[tuple[datetime, datetime]], int]:
     """The chunks that are left, and how many were done before. `origin`: producer, source and scope."""
     if only_gaps:
-        return _in_gaps(engine, settings, origin[0], *span, chunk), 0
+        return _in_gaps(engine, settings, origin[0], *span, chunk, regions), 0
     done: list[BackfillChunk] = []
     if not force:
         with engine.write("backfill", _WAIT) as writer:
@@ -205,22 +206,30 @@ def _todo(
 
 
 def _in_gaps(
-    engine: Engine, settings: Settings, name: str, start: datetime, end: datetime, chunk: timedelta
-) -> list[tuple[datetime, datetime]]:
-    """The parts of [start, end) in which the counted view lacks something, a step wider on either side."""
+    engine: Engine, settings: Settings, name: str, start: datetime, end: datetime, chunk: timedelta,
+    regions: Sequence[str],
+) -> list[tuple[datetime, datetime]]:  # fmt: skip
+    """The parts of [start, end) in which the counted view lacks something, a step wider on either side.
+
+    `regions`: only what these lack, where the view is by region; one that it has no row of lacks all.
+    """
     view = _counted_view(engine.inspect(), settings.topics.get(name))
     if view is None:
         raise UsageError(
             f"no view above the topic of {name} has a grain: what it lacks cannot be known",
             hint="say entity, event_time and grain in a view's metadata",
         )
-    with engine.query(f"SELECT count(*) AS n FROM {view.view}") as result:
-        if result.all() == [(0,)]:
-            return list(remaining(start, end, [], chunk))
+    keys = ", ".join(f'"{column}"' for column in view.metadata["entity"])
+    with engine.query(f"SELECT DISTINCT {keys} FROM {view.view}") as result:
+        there = {row[0] if len(row) == 1 else row for row in result.all()}
+    wanted = set(regions) if all(isinstance(value, str) for value in there) else set()
+    if not there or wanted - there:
+        return list(remaining(start, end, [], chunk))
     step = parse_duration(view.metadata["grain"])
     wide = [
         replace(gap, start=max(gap.start - step, start), end=min(gap.end + step, end))
         for gap in find_gaps(engine, [view.view], start, end)
+        if not wanted or gap.entity[0] in wanted
     ]
     return [part for begins, ends in merged(wide) for part in remaining(begins, ends, [], chunk)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from featurectl.services.recording import WAIT_FOR_REFRESH
@@ -56,13 +57,14 @@ def collectable(state: State, keep: int) -> Collection:
 
 
 def collect(engine: Engine, keep: int, *, dry_run: bool = False) -> Collection:
-    """Drop what may be dropped; with `dry_run` only say what that is.
+    """Drop what may be dropped, and changes older than views keep them; with `dry_run` only say what is dropped.
 
     Raises EngineBusy if another process writes.
     """
     if dry_run:
         return collectable(engine.inspect(), keep)
     with engine.write("gc", WAIT_FOR_REFRESH) as writer:
+        writer.forget_changes(datetime.now(UTC))
         found = collectable(writer.state(), keep)
         if not found.versions and not found.leftovers:
             return found

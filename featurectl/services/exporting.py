@@ -2,22 +2,22 @@
 
 OUT/VIEW/version=N/month=YYYY-MM/features.parquet has the view's columns, sorted by entity and time; the month is that
 of the event time in UTC. A second export writes only the months whose rows have changed. Each file is replaced whole,
-by a rename; OUT/_featurectl/VIEW_vN.json names the months and is written last. It lies apart, because not every reader
-of a folder of Parquet passes over other files.
+by a rename or one upload; OUT/_featurectl/VIEW_vN.json names the months and is written last. It lies apart, because not
+every reader of a folder of Parquet passes over other files. OUT is a folder, or a place in object storage (s3://…).
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from featurectl.engines.embedded.connect import duckdb_errors, quote, text_literal
-from featurectl.errors import EngineError, UsageError
-from featurectl.services.scratch import replacing, scratch
+from featurectl.errors import UsageError
+from featurectl.services.places import place_of
+from featurectl.services.scratch import scratch
 from featurectl.services.selecting import choose_live
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from featurectl.engines.base import Engine, State, Version
+    from featurectl.services.places import Place
     from featurectl.settings import Settings
 
 __all__ = ["ExportedView", "export"]
@@ -56,7 +57,7 @@ class _Month:
 def export(
     engine: Engine,
     settings: Settings,
-    out: Path,
+    out: Path | str,
     views: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> list[ExportedView]:
@@ -65,15 +66,17 @@ def export(
     Raises:
         UsageError: nothing is applied, an unknown view, one without entity and event time, or no folder.
         EngineError: the engine cannot be read, or the folder not written.
+        BucketError: the object storage cannot be written.
     """
     found = []
+    place = place_of(out)
     with scratch(settings, "export") as (folder, con), engine.moment(folder) as moment:
         for version in _wanted(moment.state, views):
             if progress is not None:
                 progress(f"exporting {version.name}")
             with duckdb_errors(f"exporting {version.name}"):
                 con.execute(f"CREATE OR REPLACE VIEW exported AS SELECT * FROM {moment.scan(version.name)}")
-                found.append(_export(con, version, out))
+                found.append(_export(con, version, place, folder))
     return found
 
 
@@ -85,9 +88,9 @@ def _wanted(state: State, views: Sequence[str]) -> list[Version]:
     return choose_live(state, views, lambda version: version.is_dated, unfit)
 
 
-def _export(con: duckdb.DuckDBPyConnection, version: Version, out: Path) -> ExportedView:
-    folder = out / version.view / f"version={version.number}"
-    content = out / _CONTENTS / f"{version.name}.json"
+def _export(con: duckdb.DuckDBPyConnection, version: Version, place: Place, scratch_folder: Path) -> ExportedView:
+    folder = f"{version.view}/version={version.number}"
+    content = f"{_CONTENTS}/{version.name}.json"
     at = quote(version.metadata["event_time"])
     month = f"strftime(({at}::TIMESTAMPTZ) AT TIME ZONE 'UTC', '%Y-%m')"
     rows = con.execute(
@@ -95,45 +98,39 @@ def _export(con: duckdb.DuckDBPyConnection, version: Version, out: Path) -> Expo
         f" (sum(hash(__rows)) % {1 << 64})::UBIGINT) FROM exported AS __rows WHERE isfinite({at}) GROUP BY 1 ORDER BY 1"
     ).fetchall()
     now = {month: _Month(month, count, digest) for month, count, digest in rows}
-    was = _read(content, version)
-    written = [m for name, m in now.items() if was.get(name) != m or not (folder / f"month={name}" / _FILE).is_file()]
-    try:
-        for each in written:
-            _write(con, version, f"{month} = {text_literal(each.month)} AND isfinite({at})", folder, each.month)
-        _write_content(content, version, now)
-        gone = [p for p in folder.glob("month=*") if p.name.removeprefix("month=") not in now]
-        for path in gone:
-            shutil.rmtree(path)
-    except OSError as error:
-        raise EngineError(f"cannot write {folder}: {error.strerror}", hint="is the folder yours?") from error
+    was, there = _parsed(place.read(content), version), set(place.files(folder))
+    written = [m for name, m in now.items() if was.get(name) != m or f"month={name}/{_FILE}" not in there]
+    for each in written:
+        path = scratch_folder / f"{version.name}.{each.month}.parquet"
+        _write(con, version, f"{month} = {text_literal(each.month)} AND isfinite({at})", path)
+        place.put(path, f"{folder}/month={each.month}/{_FILE}")
+    place.write(content, _content(version, now))
+    gone = sorted({name.partition("/")[0] for name in there} - {f"month={name}" for name in now})
+    place.remove([f"{folder}/{name}" for name in gone if name.startswith("month=")])
     total = sum(each.rows for each in now.values())
     return ExportedView(version.view, version.name, len(written), len(now) - len(written), len(gone), total)
 
 
-def _write(con: duckdb.DuckDBPyConnection, version: Version, condition: str, folder: Path, month: str) -> None:
-    path = folder / f"month={month}" / _FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write(con: duckdb.DuckDBPyConnection, version: Version, condition: str, path: Path) -> None:
     order = ", ".join(map(quote, (*version.metadata["entity"], version.metadata["event_time"])))
-    with replacing(path) as unfinished:
-        con.execute(
-            f"COPY (SELECT * FROM exported WHERE {condition} ORDER BY {order}) TO {text_literal(str(unfinished))}"
-            " (FORMAT parquet, COMPRESSION zstd)"
-        )
+    con.execute(
+        f"COPY (SELECT * FROM exported WHERE {condition} ORDER BY {order}) TO {text_literal(str(path))}"
+        " (FORMAT parquet, COMPRESSION zstd)"
+    )
 
 
-def _read(path: Path, version: Version) -> dict[str, _Month]:
+def _parsed(text: bytes | None, version: Version) -> dict[str, _Month]:
     """The months that the last export left, if it was of the same meaning and hashed in the same way."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(text or b"")
         if (content["fingerprint"], content["hashed_by"]) != (version.fingerprint, duckdb.__version__):
             return {}
         return {m["month"]: _Month(**m) for m in content["months"]}
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or somebody else's: then all is written
+    except (ValueError, KeyError, TypeError):  # none yet, or somebody else's: then all is written
         return {}
 
 
-def _write_content(path: Path, version: Version, months: Mapping[str, _Month]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _content(version: Version, months: Mapping[str, _Month]) -> bytes:
     content = {
         "view": version.view,
         "version": version.number,
@@ -141,5 +138,4 @@ def _write_content(path: Path, version: Version, months: Mapping[str, _Month]) -
         "hashed_by": duckdb.__version__,
         "months": [asdict(month) for month in months.values()],
     }
-    with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return f"{json.dumps(content, indent=1)}\n".encode()

@@ -24,7 +24,10 @@ _MOST_REJECTED = 100_000
 
 @dataclass(frozen=True)
 class Gap:
-    """Steps that one entity lacks: from `start` on, before `end`. `cause`: no event, rejected, or nothing since."""
+    """Steps that one entity lacks: from `start` on, before `end`.
+
+    `cause`: no event, rejected, nothing since, or late, which is not due yet.
+    """
 
     view: str
     entity: tuple[Any, ...]
@@ -44,11 +47,16 @@ class _Refused:
 
 
 def find_gaps(
-    engine: Engine, views: Sequence[str] = (), start: datetime | None = None, end: datetime | None = None
+    engine: Engine,
+    views: Sequence[str] = (),
+    start: datetime | None = None,
+    end: datetime | None = None,
+    now: datetime | None = None,
 ) -> list[Gap]:
     """The gaps of live views (none named: of all that have a grain), by view, entity and time.
 
-    Without `start` an entity is expected from its first row on; without `end` until the last row of the view.
+    Without `start` an entity is expected from its first row on; without `end` until the last row of the view. `now`:
+    by which it is told what is not due yet; None: the clock's.
 
     Raises:
         UsageError: nothing is applied, an unknown view, or one without entity, event time and grain.
@@ -66,7 +74,7 @@ def find_gaps(
                 refused = list(_refused(engine, state, version))
             if waiting is None:
                 waiting = engine.has_news()
-            found.append(_explained(gap, refused, waiting))
+            found.append(_explained(gap, refused, waiting, _is_due(version, gap, now or datetime.now(UTC))))
     return found
 
 
@@ -175,7 +183,7 @@ def _times(value: str) -> Iterator[datetime]:
     yield at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _explained(gap: Gap, refused: Sequence[_Refused], waiting: bool) -> Gap:
+def _explained(gap: Gap, refused: Sequence[_Refused], waiting: bool, is_due: bool) -> Gap:
     entity = {str(value) for value in gap.entity}
     hits = [r for r in refused if any(gap.start <= at < gap.end for at in r.times) and (entity & r.words)]
     if hits:
@@ -183,7 +191,13 @@ def _explained(gap: Gap, refused: Sequence[_Refused], waiting: bool) -> Gap:
         return replace(gap, cause=f"rejected: {len(hits)} message{'s' if len(hits) > 1 else ''} ({reasons})")
     if gap.cause == "nothing since" and waiting:
         return replace(gap, cause="nothing since; events wait in the log")
-    return gap
+    return gap if is_due else replace(gap, cause="late: not due yet")
+
+
+def _is_due(version: Version, gap: Gap, now: datetime) -> bool:
+    """Whether the first step that is missing should be known by now: its time plus `available_after` is over."""
+    late = version.metadata.get("available_after")
+    return gap.start + (parse_duration(late) if late else timedelta(0)) <= now
 
 
 def _at_a_step(at: datetime, grain: timedelta) -> datetime:

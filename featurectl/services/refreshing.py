@@ -109,6 +109,7 @@ def _watch(engine: Engine, interval: timedelta, stop: Stop, told: _Trouble) -> I
     while not stop.wait(interval.total_seconds()):
         try:
             now, at = _rows(engine), time.monotonic()
+            engine.record_changes()
         except EngineError as error:
             told.of(error)
             stop.wait(_TRY_AGAIN_SECONDS)
@@ -136,6 +137,7 @@ def _wait_until_caught_up(engine: Engine, progress: Callable[[str], None] | None
         if progress is not None:
             progress(f"{sum(now.values()) - sum(start.values()):,} new events")
         time.sleep(_LOOK_SECONDS)
+    engine.record_changes()
     return _between(start, _rows(engine), time.monotonic() - started)
 
 
@@ -149,5 +151,6 @@ def _between(before: Mapping[str, int], now: Mapping[str, int], seconds: float) 
 
 
 def _require_sources(engine: Engine) -> None:
-    if not engine.inspect().sources:
+    state = engine.inspect()
+    if not state.sources and not (state.versions and engine.capabilities.refreshes_by_itself):
         raise UsageError("no source table exists yet", hint="run: featurectl apply")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from featurectl.engines.base import Sandbox
+    from featurectl.engines.sandbox import Sandbox
     from featurectl.project import Project
 
 __all__ = ["CaseResult", "run_view_tests"]

@@ -40,6 +40,9 @@ def test_ranges_by_entity_with_the_likely_cause(gappy: Workspace) -> None:
     assert (refused.start, refused.end, refused.steps) == (at(7), at(8), 1)
     assert refused.cause == "rejected: 1 message (production_mw out of range)"
     assert ended == Gap("solar_hourly", ("ES",), at(6), at(10), 4, "nothing since")
+    soon = at(6) - timedelta(minutes=1)  # without available_after an hour is known when it begins
+    assert find_gaps(gappy.engine, ["solar_hourly"], now=soon)[-1].cause == "late: not due yet"
+    assert find_gaps(gappy.engine, ["solar_hourly"], now=soon + timedelta(minutes=1))[-1].cause == "nothing since"
     gappy.publish(SOLAR, [reading(6, "ES")])
     assert find_gaps(gappy.engine, ["solar_hourly"])[-1].cause == "nothing since; events wait in the log"
 
@@ -81,6 +84,10 @@ def test_a_backfill_of_gaps_publishes_those_and_closes_them(workspace: Workspace
         w.rows("SELECT region, hour, production_mw FROM solar_hourly ORDER BY region, hour") for w in (workspace, other)
     )
     assert ours == theirs
+    added = {**options, "regions": ("FR", "DE")}  # nobody has a row of the one yet
+    france = backfill(other.engine, other.settings, "solar", *days, only_gaps=True, **added)  # type: ignore[arg-type]
+    assert ("FR",) in {counted.entity for counted in france.coverage}
+    assert find_gaps(other.engine, ["solar_hourly"], *days) == []
 
 
 def test_ranges_of_several_entities_are_merged() -> None:

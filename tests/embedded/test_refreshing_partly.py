@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from featurectl.engines.embedded import recomputing
+from featurectl.engines.embedded import pieces, recomputing, touched
 from featurectl.engines.embedded.translation import version_query
 from featurectl.services.scratch import scratch
 from tests.embedded.graphs import SHAPES, TOPIC, View, batches, files, graphs
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def _always_partly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However much of a small table changes."""
+    """However much of a small table changes; and what large tables alone would see."""
     monkeypatch.setattr(recomputing, "PARTIAL_UP_TO", 1e9)
+    monkeypatch.setattr(pieces, "_ORDERED_FROM_ROWS", 6)
+    monkeypatch.setattr(pieces, "_ORDERED_AT_ONCE", 10)
+    monkeypatch.setattr(touched, "_RANGES_AT_MOST", 3)
 
 
 def _workspace(folder: Path, graph: Sequence[View]) -> Workspace:

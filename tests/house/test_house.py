@@ -13,8 +13,20 @@ import pytest
 from tests.house.source import MODULES, ROOT, Module
 
 # From the bottom up: a room imports only itself and what stands before it.
-ROOMS = ("errors", "stopping", "settings", "log", "dialect", "project", "engines", "services", "serving", "cli")
-SHARED_ROOMS = {"errors", "stopping", "settings", "log"}  # what producers may use of featurectl
+ROOMS = (
+    "errors",
+    "stopping",
+    "buckets",
+    "settings",
+    "log",
+    "dialect",
+    "project",
+    "engines",
+    "services",
+    "serving",
+    "cli",
+)
+SHARED_ROOMS = {"errors", "stopping", "buckets", "settings", "log"}  # what producers may use of featurectl
 MODULE_LINES, FUNCTION_LINES, FUNCTION_MEDIAN = 600, 60, 10
 
 

@@ -10,6 +10,7 @@ import pytest
 from featurectl.dialect import parse_query
 from featurectl.project.lint import RULES, Rule
 from featurectl.project.lint.checking import check_query
+from featurectl.project.lint.refreshes import computed_whole
 from featurectl.project.lint.scopes import Relation
 from tests.docs.lint import TABLES, TARGET, render
 
@@ -30,10 +31,28 @@ def codes(sql: str, *, trained: bool = True) -> list[str]:
     return [hit.code for hit in sorted(check_query(parse_query(sql), KNOWN, trained=trained)[0])]
 
 
+def refreshes(sql: str) -> list[tuple[str, str]]:
+    """What is said of a view of the query, of no entity and event time that anybody names."""
+    query = parse_query(sql)
+    _, columns = check_query(query, KNOWN, trained=False)
+    return [(hit.code, hit.message) for hit in computed_whole(query, KNOWN, columns, (), None)]
+
+
 @pytest.mark.parametrize("rule", EXAMPLES, ids=lambda rule: rule.code)
 def test_the_example_breaks_its_rule_alone_and_the_mend_breaks_none(rule: Rule) -> None:
+    if rule.code == "RW209":
+        assert [code for code, _ in refreshes(rule.bad)] == [rule.code]
+        assert refreshes(rule.good) == []
+        return
     assert codes(rule.bad) == [rule.code]
     assert codes(rule.good) == []
+
+
+def test_it_is_said_why_a_view_is_refreshed_whole() -> None:
+    sql = "SELECT k, n FROM orders WHERE n > (SELECT avg(n) FROM payments)"
+    why = "computed whole whenever payments changes: it is read by a subquery in an expression"
+    assert refreshes(sql) == [("RW209", why)]
+    assert refreshes("SELECT k, nothing AS n FROM orders") == []  # its types are not known
 
 
 @pytest.mark.parametrize(

@@ -148,3 +148,12 @@ def test_two_views_with_one_name_want_full_names(embedded: ReleaseProject, tmp_p
     with duckdb.connect() as con:
         found = con.execute(f"SELECT hourly__value, other__value FROM read_parquet('{out}')").fetchall()
     assert found == [(4.5, 11)]
+
+
+def test_an_entity_of_which_nothing_is_known(embedded: ReleaseProject, tmp_path: Path) -> None:
+    out = tmp_path / "train.parquet"
+    words = ("training-set", "--from", "2024-06-01", "--to", "2024-06-02", "-f", "hourly", "--out", str(out))
+    said = embedded.run(*words, "--entities", "south,norht", code=1)
+    assert "no view has a row of place 'norht'" in said
+    assert "north" in said.splitlines()[1]
+    assert not out.exists()

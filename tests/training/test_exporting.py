@@ -94,7 +94,7 @@ def test_bad_input(embedded: ReleaseProject, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(EngineError, match="cannot write"):
         export(embedded.engine, embedded.settings, tmp_path / "file", ["hourly"])
-    assert "no folder of this machine" in embedded.run("export", "--out", "s3://bucket/features", code=2)
+    assert "no place that can be written to" in embedded.run("export", "--out", "ftp://bucket/features", code=2)
     assert not (tmp_path / "x").exists()
 
 

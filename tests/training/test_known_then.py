@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -222,6 +223,66 @@ def test_across_a_release_and_a_rollback_each_reader_gets_the_version_of_the_tim
     simulation.check()
     numbered = simulation.training_set(["readings@v2.value"]).to_df()["value"].tolist()
     assert numbered[-2:] == [60, 50]  # the version that nobody is shown goes on
+
+
+def test_what_is_older_than_its_view_keeps_it_becomes_part_of_the_base(simulation: Simulation) -> None:
+    project, chance = simulation.project, random.Random(3)
+    project.edit("sql/readings.sql", "available_after", "history: {keep: 90 days}\navailable_after")
+    project.apply()
+    for _ in range(9):
+        arriving = [(chance.choice(["north", "south"]), chance.randint(2, 5), chance.randint(-3, 9)) for _ in range(3)]
+        simulation.arrive(*arriving)
+    before = simulation.check()["readings_v1"]["observed"]
+    forgotten = []
+    for horizon in [at for at, *_ in simulation.looks][2:14:4]:
+        with project.engine.write("gc", timedelta(0)) as writer:
+            forgotten.append(writer.forget_changes(horizon + timedelta(days=90)))
+        simulation.looks = [look for look in simulation.looks if look[0] >= horizon]
+        simulation.whole = {at: rows for at, rows in simulation.whole.items() if at >= horizon}
+        after = simulation.check()["readings_v1"]
+    assert all(forgotten)
+    assert 0 < after["observed"] < before
+    simulation.arrive(("north", 3, 77))
+    simulation.check()
+    project.run("gc")
+    simulation.check()
+
+
+def test_while_a_view_is_dropped_nobody_saw_it(simulation: Simulation) -> None:
+    project = simulation.project
+    simulation.arrive(("north", 4, 1))
+    text = (project.folder / "sql" / "pairs.sql").read_text(encoding="utf-8")
+    (project.folder / "sql" / "pairs.sql").unlink()
+    project.apply(allow_breaking=True)
+    gone = datetime.now(UTC)
+    with project.engine.query("SELECT value FROM readings", as_of=gone) as result:
+        assert result.all() == [(1,)]
+    project.write("sql/pairs.sql", text)
+    project.apply()
+    simulation.looks = [(at, "north", None, None) for at in (gone, datetime.now(UTC))]
+    assert simulation.training_set(["pairs.pair"]).to_arrow()["pair"].to_pylist() == [None, 1]
+    with pytest.raises(UsageError, match="nothing is recorded of pairs"), project.engine.query(BOTH, as_of=gone):
+        pass
+
+
+def test_a_commit_that_a_killed_writer_did_not_publish(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation.arrive(("north", 5, 1))
+    simulation.arrive(("north", 4, 2))
+    simulation.publish(("north", 4, 20), ("north", 3, 3))
+    with monkeypatch.context() as patch:
+
+        def killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr("featurectl.engines.embedded.writer.publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            refresh_once(simulation.project.engine)
+    simulation.look()  # it is committed, and readers still have what was before
+    with simulation.project.engine.write("test", timedelta(0)):
+        pass  # who writes next publishes it
+    simulation.look()
+    assert [value for _, _, value, _ in simulation.looks[-4::2]] == [2, 3]
+    simulation.check()
 
 
 def backfilled(simulation: Simulation, ago: int, hours: int, *readings: tuple[str, int, int], topic: str) -> None:

@@ -76,9 +76,10 @@ def test_a_row_for_each_row_of_the_spine_in_its_order(project: ReleaseProject, s
     assert "6 rows" in said
     assert "hourly_v1: 4 of 6 rows found a row" in said
     assert "NULL: value 2, high 6, reading 3, tenfold 3" in said
-    if project.engine.name == "risingwave":  # nobody records there what was seen when
-        words = ("--spine", str(spine), "-f", "hourly", "--out", str(tmp_path / "then.parquet"))
-        assert "no history of hourly is recorded" in project.run("training-set", *words, "--known-at", "spine", code=2)
+    words = ("--spine", str(spine), "-f", "hourly", "--out", str(tmp_path / "then.parquet"))
+    assert "4 of 6 rows found a row, 0 as it was seen then" in project.run(
+        "training-set", *words, "--known-at", "spine"
+    )
     told = manifest(out)
     assert told["views"]["hourly_v1"]["available_after"] == 3600
     assert (told["views"]["recent_v1"]["ttl"], told["views"]["recent_v1"]["rows_found"]) == (7200, 3)
@@ -145,11 +146,8 @@ def test_without_a_spine_every_entity_at_every_step_with_labels_and_parts(
 def test_the_step_is_the_grain_and_entities_can_be_named(embedded: ReleaseProject, tmp_path: Path) -> None:
     out = tmp_path / "train.parquet"
     range_ = ("--from", "2024-06-01", "--to", "2024-06-02", "-f", "hourly.value", "--out", str(out))
-    embedded.run("training-set", *range_, "--entities", "south,east")
-    assert (
-        rows(out, "place, count(*), count(value), min(event_timestamp), max(event_timestamp)"[:5] + ", 1")[0][0]
-        == "east"
-    )
+    embedded.run("training-set", *range_, "--entities", "south,north")
+    assert {row[0] for row in rows(out)} == {"north", "south"}
     assert len(rows(out)) == 48
     (tmp_path / "places.csv").write_text("place\nnorth\n", encoding="utf-8")
     embedded.run("training-set", *range_, "--entities", str(tmp_path / "places.csv"))

@@ -57,8 +57,8 @@ def reach_of(
 def _followed(
     leaves: Sequence[Leaf], columns: Mapping[str, str], fits: Callable[[str], bool], tables: Collection[str]
 ) -> tuple[str, ...]:
-    """The columns of these types that every reading of events determines."""
-    events = [leaf for leaf in leaves if leaf.relation not in tables] or list(leaves)
+    """The columns of these types that every reading of events determines, of those that determine any."""
+    events = [leaf for leaf in leaves if leaf.relation not in tables and leaf.bounds] or list(leaves)
     known = [
         {name for name, b in leaf.bounds.items() if not b.maybe_null and (b.is_exact or b.kind in TIMES)}
         for leaf in events

@@ -14,6 +14,7 @@ from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, Ledger, read_positions, read_schema, read_state
 from featurectl.engines.embedded.moment import EmbeddedMoment
 from featurectl.engines.embedded.pieces import Pieces
+from featurectl.engines.embedded.redating import redate
 from featurectl.engines.embedded.sandbox import EmbeddedSandbox
 from featurectl.engines.embedded.snapshot import publish, published_generation, reading, was_moved
 from featurectl.engines.embedded.writer import EmbeddedWriter
@@ -74,7 +75,10 @@ class EmbeddedEngine:
             pieces = Pieces(con, self._home, self._settings.fsync)
             ledger.keep_macros(MACROS)
             pieces.sweep_orphans()
-            if published_generation(self._home) != ledger.generation() or was_moved(self._home):
+            published = published_generation(self._home)
+            if published is not None and published < ledger.generation():
+                redate(con, pieces, self._home, published, ledger.generation())
+            if published != ledger.generation() or was_moved(self._home):
                 publish(con, self._home, ledger, pieces, MACROS)
         return EmbeddedWriter(con, self._home, ledger, pieces, self._log)
 
@@ -142,6 +146,10 @@ class EmbeddedEngine:
     def building(self) -> list[Building]:
         """Nothing: a build is its own process's, and nobody else sees how far it is."""
         return []
+
+    def record_changes(self) -> int:
+        """Nothing to do: each refresh records what it changes, in the same transaction."""
+        return 0
 
     def has_news(self) -> bool:
         """Compare the log's ends with the offsets in the newest snapshot."""

@@ -30,11 +30,14 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.pieces import Piece, Pieces
 
 __all__ = [
+    "GENERATION",
     "MOMENTS",
+    "NOTHING_RECORDED",
+    "UNSEEN",
+    "as_of_query",
     "base_of",
     "changes_of",
     "history_relations",
-    "keeps_history",
     "recorded",
     "show_as_of",
     "write_changes",
@@ -42,12 +45,8 @@ __all__ = [
 ]
 
 MOMENTS = "$moments"
-_GENERATION, _UNSEEN = "__generation", "__unseen"
-
-
-def keeps_history(version: Version) -> bool:
-    """Whether the version's changes are recorded: it has an entity, an event time, and no `history: false`."""
-    return version.is_dated and version.metadata.get("history") is not False
+NOTHING_RECORDED = "history is kept of views with an entity and an event time, as long as their version stands"
+GENERATION, UNSEEN = "__generation", "__unseen"
 
 
 def base_of(name: str) -> str:
@@ -98,8 +97,8 @@ def write_changes(
     query = (
         f"WITH changed AS ({changed}), chosen AS (SELECT n.* FROM {now} AS n SEMI JOIN changed AS c ON"
         f" {_equal('n', 'c', key)} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1)"
-        f" SELECT {generation} AS {_GENERATION}, false AS {DELETED}, {first} AS {_UNSEEN}, n.* FROM chosen AS n"
-        f" UNION ALL BY NAME SELECT {generation} AS {_GENERATION}, true AS {DELETED}, false AS {_UNSEEN}, c.*"
+        f" SELECT {generation} AS {GENERATION}, false AS {DELETED}, {first} AS {UNSEEN}, n.* FROM chosen AS n"
+        f" UNION ALL BY NAME SELECT {generation} AS {GENERATION}, true AS {DELETED}, false AS {UNSEEN}, c.*"
         f" FROM changed AS c ANTI JOIN {now} AS n ON {_equal('n', 'c', key)}"
     )
     piece = pieces.write(changes_of(version.name), query, checked=True)
@@ -133,12 +132,12 @@ def write_moment(pieces: Pieces, home: Home, generation: int, at: datetime) -> P
     before = pieces.of(MOMENTS)
     last = f"(SELECT max({VISIBLE}) FROM {scan(home, before)}) + INTERVAL 1 microsecond" if before else "NULL"
     visible = f"greatest({_instant(at)}, {last})"
-    return pieces.write(MOMENTS, f"SELECT {generation}::BIGINT AS {_GENERATION}, {visible} AS {VISIBLE}")
+    return pieces.write(MOMENTS, f"SELECT {generation}::BIGINT AS {GENERATION}, {visible} AS {VISIBLE}")
 
 
 def recorded(con: duckdb.DuckDBPyConnection, home: Home, version: Version) -> str | None:
     """What `Moment.revisions` promises, as the ledger on a connection lists it."""
-    if not keeps_history(version):
+    if not version.keeps_history:
         return None
     names = (MOMENTS, *history_relations(version.name))
     return _revisions(home, version, {name: read_pieces(con, name) for name in names})
@@ -159,15 +158,18 @@ def show_as_of(
         if version is None or states is None:
             raise UsageError(
                 f"nothing is recorded of {name} as of then",
-                hint="history is kept of views with an entity and an event time, as long as their version stands",
+                hint=NOTHING_RECORDED,
             )
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {_as_of(version, states, at)}")
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {as_of_query(version, states, at)}")
         found[name] = dict(version.columns)
     return found
 
 
-def _as_of(version: Version, states: str, at: datetime) -> str:
-    """The rows that a reader found; of those that nobody saw coming, the ones that were known by rule."""
+def as_of_query(version: Version, states: str, at: datetime) -> str:
+    """DuckDB's query for the rows that a reader found; of those that nobody saw coming, the ones known by rule.
+
+    `states`: as `Moment.revisions` says.
+    """
     key = [*version.metadata["entity"], version.metadata["event_time"]]
     late = version.metadata.get("available_after") or "0 seconds"
     event = quote(version.metadata["event_time"])
@@ -187,10 +189,10 @@ def _revisions(home: Home, version: Version, listed: Mapping[str, Sequence[Piece
     if base:
         parts.append(f"SELECT *, {FOREVER}::BIGINT AS {VISIBLE}, false AS {DELETED} FROM {scan(home, base)}")
     if changes:
-        visible = f"CASE WHEN {_UNSEEN} THEN {FOREVER} ELSE epoch_us(m.{VISIBLE}) END"
+        visible = f"CASE WHEN {UNSEEN} THEN {FOREVER} ELSE epoch_us(m.{VISIBLE}) END"
         parts.append(
-            f"SELECT c.* EXCLUDE ({_GENERATION}, {DELETED}, {_UNSEEN}), {visible} AS {VISIBLE}, {DELETED}"
-            f" FROM {scan(home, changes)} AS c JOIN {scan(home, listed[MOMENTS])} AS m USING ({_GENERATION})"
+            f"SELECT c.* EXCLUDE ({GENERATION}, {DELETED}, {UNSEEN}), {visible} AS {VISIBLE}, {DELETED}"
+            f" FROM {scan(home, changes)} AS c JOIN {scan(home, listed[MOMENTS])} AS m USING ({GENERATION})"
         )
     return f"({' UNION ALL BY NAME '.join(parts)})" if parts else None
 

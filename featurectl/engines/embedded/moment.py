@@ -12,7 +12,7 @@ from featurectl.engines.embedded.pieces import read_pieces, scan
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -51,6 +51,10 @@ class EmbeddedMoment:
             path = text_literal(str(self._folder / f"{relation}.parquet"))
             self._con.execute(f"COPY (SELECT * FROM {quote(relation)}) TO {path} (FORMAT parquet)")
         return f"read_parquet({path})"
+
+    def unobserved(self, version: Version) -> Sequence[tuple[int, int]]:
+        """None: a refresh that makes changes visible records them, too."""
+        return ()
 
     def revisions(self, version: Version) -> str | None:
         """What refreshes recorded."""

@@ -11,9 +11,11 @@ has. Once these are a quarter of it, it is written anew.
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -34,6 +36,7 @@ _UNSTORABLE = ("HUGEINT", "UHUGEINT", "INTERVAL", "TIME WITH TIME ZONE", "BIGNUM
 _MERGE_RATIO = 2
 _MERGE_UP_TO_ROWS = 500_000
 _REMOVED_AT_MOST = 0.25
+_ORDERED_AT_ONCE = 2_000_000
 _ORDERED_FROM_ROWS = 122_880  # what DuckDB skips or reads at once
 _POSITION = "file_row_number"  # DuckDB's name for it
 
@@ -149,19 +152,33 @@ class Pieces:
             _sync(folder)
         return Piece(f"{relation}/{path.name}", int(row[0]))
 
-    def ordered(self, relation: str, piece: Piece, order: str) -> Piece:
-        """A new piece's rows in the order of an ORDER BY clause, if there is more than one stretch to be skipped.
+    def ordered(self, relation: str, piece: Piece, by: str | None) -> list[Piece]:
+        """A new piece's rows in the order of a column of times, if there is more than one stretch to be skipped.
 
-        Sorted only once it is written: computing and sorting at once takes the memory of both.
+        Stretch by stretch, and only once all is written: computing and sorting at once takes the memory of both.
         """
-        if not order or piece.rows <= _ORDERED_FROM_ROWS:
-            return piece
-        ordered = self.write(relation, f"SELECT * FROM {scan(self._home, [piece])} {order}", checked=True)
+        if by is None or piece.rows <= _ORDERED_FROM_ROWS:
+            return [piece]
+        rows, at = scan(self._home, [piece]), f"epoch_us({quote(by)}::TIMESTAMP)"
+        parts = math.ceil(piece.rows / _ORDERED_AT_ONCE)
+        shares = ", ".join(str(n / parts) for n in range(1, parts))
+        found = (
+            self._con.execute(f"SELECT approx_quantile({at}, [{shares}]) FROM {rows}").fetchone() if shares else None
+        )
+        ends = sorted({int(end) for end in found[0]}) if found is not None and found[0] is not None else []
+        pieces = []
+        for low, high in pairwise([None, *ends, None]):
+            conditions = [f"{at} >= {low}"] if low is not None else []
+            conditions += [f"{at} < {high}"] if high is not None else []
+            where = " AND ".join(conditions) or "true"
+            where = f"({where} OR {at} IS NULL)" if low is None else where
+            query = f"SELECT * FROM {rows} WHERE {where} ORDER BY {quote(by)}"
+            pieces.append(self.write(relation, query, checked=True))
         (self._home.pieces / piece.file).unlink(missing_ok=True)
-        return ordered
+        return pieces
 
-    def merged(self, relation: str, pieces: Sequence[Piece], order: str = "") -> list[Piece]:
-        """The same rows in fewer pieces, where neighbours at the end are of like size. `order`: an ORDER BY clause."""
+    def merged(self, relation: str, pieces: Sequence[Piece], by: str | None = None) -> list[Piece]:
+        """The same rows in fewer pieces, where neighbours at the end are of like size; in the order of a column."""
         kept = list(pieces)
         tail: list[Piece] = []
         rows = 0
@@ -172,9 +189,9 @@ class Pieces:
             tail.insert(0, kept.pop())
         if len(tail) < 2:
             return list(pieces)
-        return [*kept, self.write(relation, f"SELECT * FROM {scan(self._home, tail)} {order}", checked=True)]
+        return [*kept, self.write(relation, f"SELECT * FROM {scan(self._home, tail)} {_order(by)}", checked=True)]
 
-    def without(self, relation: str, pieces: Sequence[Piece], places: str, order: str = "") -> list[Piece]:
+    def without(self, relation: str, pieces: Sequence[Piece], places: str, by: str | None = None) -> list[Piece]:
         """The pieces without some of their rows: the query `places` answers `__piece` and `__place`."""
         counts = dict(self._con.execute(f"SELECT __piece, count(*) FROM ({places}) GROUP BY 1").fetchall())
         found = []
@@ -185,7 +202,7 @@ class Pieces:
             elif gone < piece.rows:
                 here = f"SELECT __place FROM ({places}) WHERE __piece = {index}"
                 found.append(self._shrunk(relation, piece, gone, here))
-        return [self._written_anew(relation, piece, order) for piece in found]
+        return [self._written_anew(relation, piece, by) for piece in found]
 
     def _shrunk(self, relation: str, piece: Piece, gone: int, places: str) -> Piece:
         if piece.removed is not None:
@@ -194,10 +211,10 @@ class Pieces:
         removed = self.write(relation, f"SELECT __place::BIGINT AS place FROM ({places}) ORDER BY 1", checked=True)
         return Piece(piece.file, piece.rows, removed.file, gone)
 
-    def _written_anew(self, relation: str, piece: Piece, order: str) -> Piece:
+    def _written_anew(self, relation: str, piece: Piece, by: str | None) -> Piece:
         if piece.removed_rows <= _REMOVED_AT_MOST * piece.rows:
             return piece
-        return self.write(relation, f"SELECT * FROM {scan(self._home, [piece])} {order}", checked=True)
+        return self.write(relation, f"SELECT * FROM {scan(self._home, [piece])} {_order(by)}", checked=True)
 
     def replace(self, relation: str, pieces: Iterable[Piece], generation: int) -> None:
         """From this generation on these are the relation's pieces. Belongs into the caller's transaction."""
@@ -268,6 +285,10 @@ class Pieces:
                         f"a column of type {kind} ({name} of {relation})",
                         hint="cast it: an interval to seconds by extract(epoch FROM …), a large integer to numeric",
                     )
+
+
+def _order(by: str | None) -> str:
+    return f"ORDER BY {quote(by)}" if by is not None else ""
 
 
 def _sync(path: Path) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.shown import Shown
     from featurectl.engines.embedded.translation import Schema
 
-__all__ = ["Recomputing", "row_order"]
+__all__ = ["Recomputing", "laid_out_by"]
 
 # Above this share of an input's rows it is quicker to compute the version whole.
 PARTIAL_UP_TO = 0.2
@@ -132,13 +132,14 @@ class Recomputing:
     def _added(self, version: Version, changed: Mapping[str, str], query: str) -> Delta:
         """The rows of what is new, as a piece; there is nothing to be taken away."""
         self._show_parts(version, changed, "inserted")
-        piece = self._pieces.ordered(version.name, self._pieces.write(version.name, query), row_order(version))
+        piece = self._pieces.write(version.name, query)
         if not piece.rows:
             (self._home.pieces / piece.file).unlink(missing_ok=True)
             return self.deltas.of_rows("", 0)
-        found = [*self._of(version.name), piece]
-        self._keep(version, self._pieces.merged(version.name, found, row_order(version)))
-        return self.deltas.of_rows(scan(self._home, [piece]), piece.rows)
+        new = self._pieces.ordered(version.name, piece, laid_out_by(version))
+        found = [*self._of(version.name), *new]
+        self._keep(version, self._pieces.merged(version.name, found, laid_out_by(version)))
+        return self.deltas.of_rows(scan(self._home, new), piece.rows)
 
     def _show_parts(self, version: Version, changed: Mapping[str, str], part: str) -> None:
         """Let the version's query find only one part of what changed, and nothing of what did not."""
@@ -197,33 +198,34 @@ class Recomputing:
         """The version's pieces with the rows that came and without those at `places`."""
         if not delta.rows:
             return
-        order = row_order(version)
+        by = laid_out_by(version)
         found = self._of(version.name)
         if places is not None:
-            found = self._pieces.without(version.name, found, places, order)
+            found = self._pieces.without(version.name, found, places, by)
         if delta.inserted is not None:
-            new = self._pieces.write(version.name, f"SELECT * FROM {delta.inserted} {order}", checked=True)
-            found = [*found, new]
-        self._keep(version, self._pieces.merged(version.name, found, order))
+            new = self._pieces.write(version.name, f"SELECT * FROM {delta.inserted}", checked=True)
+            found = [*found, *self._pieces.ordered(version.name, new, by)]
+        self._keep(version, self._pieces.merged(version.name, found, by))
 
     def _whole(self, version: Version, *, is_read: bool) -> Delta | None:
         """Compute it all; a result that is equal to what is there is dropped."""
         for target in version.inputs.values():
             self._shown.ensure(target)
         piece = self._pieces.write(version.name, version_query(version, self._schema))
-        piece = self._pieces.ordered(version.name, piece, row_order(version))
+        pieces = self._pieces.ordered(version.name, piece, laid_out_by(version))
         old = [each for each in self._of(version.name) if each.live_rows]
         delta = None
         if is_read or not old:
-            new = scan(self._home, [piece])
+            new = scan(self._home, pieces)
             if old:
                 delta = self.deltas.between(version.name, scan(self._home, old), new, version.columns)
             else:
                 delta = self.deltas.of_rows(new, piece.rows)
         if delta is not None and not delta.rows and old:
-            (self._home.pieces / piece.file).unlink(missing_ok=True)
+            for each in pieces:
+                (self._home.pieces / each.file).unlink(missing_ok=True)
         else:
-            self._keep(version, [piece])
+            self._keep(version, pieces)
         return delta
 
     def _keep(self, version: Version, pieces: list[Piece]) -> None:
@@ -243,7 +245,7 @@ class Recomputing:
         return int(row[0])
 
 
-def row_order(version: Version) -> str:
-    """How a version's rows are laid out: by event time, so that what is asked of a time skips the rest."""
+def laid_out_by(version: Version) -> str | None:
+    """The column in whose order a version's rows are stored: its event time. What is asked of one skips the rest."""
     column = version.metadata.get("event_time") or ""
-    return f"ORDER BY {quote(column)}" if version.columns.get(column) in EVENT_TIME_TYPES else ""
+    return column if version.columns.get(column) in EVENT_TIME_TYPES else None

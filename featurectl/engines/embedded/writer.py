@@ -27,20 +27,22 @@ from featurectl.engines.base import (
 from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.deltas import Delta, TablesBefore
+from featurectl.engines.embedded.folding import fold
 from featurectl.engines.embedded.history import (
     MOMENTS,
     base_of,
+    changes_of,
     history_relations,
-    keeps_history,
     write_changes,
     write_moment,
 )
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.pieces import scan
-from featurectl.engines.embedded.recomputing import Recomputing, row_order
+from featurectl.engines.embedded.recomputing import Recomputing, laid_out_by
 from featurectl.engines.embedded.shown import Shown
 from featurectl.engines.embedded.snapshot import oldest_in_use, publish
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
+from featurectl.engines.retention import horizon_of
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class EmbeddedWriter:
         self._ledger = ledger
         self._pieces = pieces
         self._log = log
-        self._built: dict[str, Piece] = {}
+        self._built: dict[str, list[Piece]] = {}
         self._shown = Shown(con, pieces)
         self._schema: Schema | None = None
         self._attempt: Attempt | None = None
@@ -116,9 +118,9 @@ class EmbeddedWriter:
             read = {name: schema.get(relation, {}) for name, relation in version.inputs.items()}
             columns = view_columns(view.query, read, described(self._con, version.name))
             version = replace(version, columns=columns)
-            piece = self._pieces.ordered(version.name, piece, row_order(version))
-            self._shown.show(version.name, [piece])
-        self._built[version.name] = piece
+            pieces = self._pieces.ordered(version.name, piece, laid_out_by(version))
+            self._shown.show(version.name, pieces)
+        self._built[version.name] = pieces
         schema[version.name] = columns
         return replace(
             version,
@@ -235,6 +237,21 @@ class EmbeddedWriter:
         self._schema = None
         return {}
 
+    def forget_changes(self, now: datetime) -> int:
+        """Fold changes before each version's horizon into the rows that it began with."""
+        horizons = [(v, at) for v in self._ledger.state().versions if (at := horizon_of(v, now)) is not None]
+        if not horizons:
+            return 0
+        folded = 0
+        with duckdb_errors("forgetting old changes"), self._committed() as generation:
+            for version, horizon in horizons:
+                if (done := fold(self._con, self._pieces, self._home, version, horizon)) is not None:
+                    base, changes, count = done
+                    self._pieces.replace(base_of(version.name), base, generation)
+                    self._pieces.replace(changes_of(version.name), changes, generation)
+                    folded += count
+        return folded
+
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
         """Ingest, recompute every version that new events reach, commit all of it with the offsets, publish."""
         started = time.monotonic()
@@ -277,10 +294,10 @@ class EmbeddedWriter:
         for version in built:
             self._ledger.allot(version.view, version.number)
             self._ledger.add_version(version)
-            piece = self._built[version.name]
-            self._pieces.replace(version.name, [piece], generation)
-            if piece.rows and keeps_history(version):
-                self._pieces.replace(base_of(version.name), [piece], generation)
+            pieces = self._built[version.name]
+            self._pieces.replace(version.name, pieces, generation)
+            if version.rows and version.keeps_history:
+                self._pieces.replace(base_of(version.name), pieces, generation)
 
     def _describe(self, live: Mapping[str, int], metadata: Mapping[str, FeatureView]) -> None:
         for name, view in metadata.items():
@@ -329,7 +346,7 @@ class EmbeddedWriter:
             if not any(name in recomputing.deltas for name in version.inputs.values()):
                 continue
             say(f"{version.name}: computing")
-            kept = keeps_history(version)
+            kept = version.keeps_history
             refreshed, delta = recomputing.refresh(version, is_read=kept or version.name in read)
             done.append(refreshed)
             if delta is None or delta.rows:
@@ -341,7 +358,7 @@ class EmbeddedWriter:
     def _record(self, version: Version, delta: Delta | None, new_pieces: dict[str, list[Piece]]) -> None:
         """The version's history with what this refresh adds to it."""
         base, relation = history_relations(version.name)
-        if delta is None or not keeps_history(version):
+        if delta is None or not version.keeps_history:
             # it may have been kept before: what is not carried on says nothing
             new_pieces |= {name: [] for name in (base, relation) if self._pieces.of(name)}
             return

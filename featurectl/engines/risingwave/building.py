@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.risingwave.rebinding import rebound_text
 from featurectl.engines.risingwave.sql import quote
+from featurectl.engines.risingwave.subscriptions import drop_subscription
 from featurectl.errors import EngineError, ProjectError
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ class Builder:
                 f"there is a relation {name} that no apply has made",
                 hint=f"rename or drop it: it stands where the next version of {name.rpartition('_v')[0]} belongs",
             )
+        drop_subscription(self._session, name)
         for reader in self._catalog.readers(relation):
             self.drop_unfinished(reader.name, entries)
         self._session.run(f"DROP MATERIALIZED VIEW {quote(name)}", f"dropping the unfinished {name}")

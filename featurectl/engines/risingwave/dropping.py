@@ -12,6 +12,7 @@ from featurectl.engines.risingwave.building import build_key
 from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
 from featurectl.engines.risingwave.outsiders import UNFINISHED
 from featurectl.engines.risingwave.sql import quote
+from featurectl.engines.risingwave.subscriptions import drop_subscription, subscription_of
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
@@ -74,11 +75,14 @@ class Dropper:
     def _drop(self, name: str) -> str | None:
         """Drop a relation, if it is there; returns why it stays."""
         schema, _, bare = name.rpartition(".")
-        relation = Catalog(self._session, schema or PUBLIC).find(bare)
+        catalog = Catalog(self._session, schema or PUBLIC)
+        relation = catalog.find(bare)
         if relation is None:
             return None
         kind = "VIEW" if relation.kind == "view" else "MATERIALIZED VIEW"
         try:
+            if kind != "VIEW" and {r.name for r in catalog.readers(relation)} == {subscription_of(bare)}:
+                drop_subscription(self._session, bare)  # a version that stays goes on being recorded
             self._run(f"DROP {kind} {quote(schema or PUBLIC)}.{quote(bare)}", f"dropping {name}")
         except EngineError as error:
             if not self._session.is_usable:

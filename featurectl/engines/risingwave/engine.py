@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Capabilities, Finding, Result, State
 from featurectl.engines.embedded.diagnosing import disk
+from featurectl.engines.embedded.home import Home
 from featurectl.engines.risingwave.catalog import Catalog
 from featurectl.engines.risingwave.comparing import compare
 from featurectl.engines.risingwave.connection import Session
@@ -16,6 +19,7 @@ from featurectl.engines.risingwave.ledger import Ledger
 from featurectl.engines.risingwave.lock import Lock
 from featurectl.engines.risingwave.moment import RisingWaveMoment
 from featurectl.engines.risingwave.reading import enter_environment, export, run_query
+from featurectl.engines.risingwave.recording import Recorder, query_as_of
 from featurectl.engines.risingwave.sandbox import RisingWaveSandbox
 from featurectl.engines.risingwave.sql import comment
 from featurectl.engines.risingwave.state import read_state
@@ -25,7 +29,6 @@ from featurectl.errors import EngineError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
-    from pathlib import Path
 
     from featurectl.engines.base import Building, Moment, SourceState, Version, Writer
     from featurectl.engines.comparing import VersionComparison
@@ -65,13 +68,28 @@ class RisingWaveEngine:
 
     @contextmanager
     def query(self, sql: str, environment: str | None = None, as_of: datetime | None = None) -> Iterator[Result]:
-        """Run the author's query as it is."""
+        """Run the author's query as it is; on the past, run it here on what was recorded."""
         if as_of is not None:
-            raise UsageError("no history is recorded on RisingWave", hint="--as-of works on the embedded target")
+            with self._past(sql, environment, as_of) as result:
+                yield result
+            return
         with self._session("query") as session, _nothing_applied_said(session):
             enter_environment(session, sql, environment)
             with run_query(session, sql) as result:
                 yield result
+
+    @contextmanager
+    def _past(self, sql: str, environment: str | None, as_of: datetime) -> Iterator[Result]:
+        if environment is not None:
+            raise UsageError("an environment is a preview: it has no past", hint="leave --env or --as-of out")
+        scratch = Home(self._settings.home_dir).scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        with (
+            TemporaryDirectory(dir=scratch, prefix="as-of-") as name,
+            self.moment(Path(name)) as moment,
+            query_as_of(moment, self._settings, sql, as_of) as result,
+        ):
+            yield result
 
     def export(self, sql: str, path: Path, environment: str | None = None) -> int:
         """Write a query's rows as Parquet, under a temporary name until whole."""
@@ -93,7 +111,7 @@ class RisingWaveEngine:
         with self._session("verify") as session:
             if not Ledger(session).exists():
                 raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
-            yield RisingWaveMoment(session, folder, self._settings)
+            yield RisingWaveMoment(session, folder, self._settings, Recorder(self._settings))
 
     def diagnose(self) -> Iterator[Finding]:
         """The server, and this machine's disk: `verify` and `export` copy rows there."""
@@ -108,6 +126,10 @@ class RisingWaveEngine:
         """The database's builds that the server has under way, whoever began them."""
         with self._session("status") as session:
             return Catalog(session).building()
+
+    def record_changes(self) -> int:
+        """Read the versions' change logs to their end, and keep what is new."""
+        return Recorder(self._settings).record(self.inspect())
 
     def has_news(self) -> bool:
         """Whether RisingWave, which takes events from the log as they come, is behind it. Raises EngineError."""

@@ -29,11 +29,12 @@ _TABLE = f"{SCHEMA}.ledger"
 _WHAT = "the ledger"
 _TABLES = (
     f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
-    f"CREATE TABLE IF NOT EXISTS {_TABLE}"
-    " (kind varchar, key varchar, content varchar, written_at timestamptz, PRIMARY KEY (kind, key))",
+    # The ledger last: where it is, the lock is, too.
     f"CREATE TABLE IF NOT EXISTS {SCHEMA}.lock"
     " (turn int, what varchar, token varchar, session varchar, holder varchar, PRIMARY KEY (turn, what))"
     " ON CONFLICT DO NOTHING",
+    f"CREATE TABLE IF NOT EXISTS {_TABLE}"
+    " (kind varchar, key varchar, content varchar, written_at timestamptz, PRIMARY KEY (kind, key))",
 )
 # What people may want to see; the documents are for programs.
 _SHOWN = {

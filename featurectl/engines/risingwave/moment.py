@@ -16,11 +16,12 @@ from featurectl.engines.risingwave.state import read_state
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from featurectl.engines.base import Version
     from featurectl.engines.risingwave.connection import Session
+    from featurectl.engines.risingwave.recording import Recorder
     from featurectl.settings import Settings
 
 __all__ = ["RisingWaveMoment"]
@@ -29,8 +30,10 @@ __all__ = ["RisingWaveMoment"]
 class RisingWaveMoment:
     """Holds the session's transaction, which ends with the session."""
 
-    def __init__(self, session: Session, folder: Path, settings: Settings) -> None:
+    def __init__(self, session: Session, folder: Path, settings: Settings, recorder: Recorder) -> None:
         self._session, self._folder, self._settings = session, folder, settings
+        self._recorder = recorder
+        self._recorded: dict[str, tuple[Path, Sequence[tuple[int, int]]] | None] = {}
         self._catalog = Catalog(session)
         session.run("BEGIN READ ONLY", "holding a moment")
         ledger = Ledger(session)
@@ -61,5 +64,19 @@ class RisingWaveMoment:
         return f"read_parquet({text_literal(str(path))})"
 
     def revisions(self, version: Version) -> str | None:
-        """Nothing: on this target no history is recorded."""
-        return None
+        """What is recorded on this machine, after a look at what the server has besides."""
+        found = self._states(version)
+        return None if found is None else f"read_parquet({text_literal(str(found[0]))})"
+
+    def unobserved(self, version: Version) -> Sequence[tuple[int, int]]:
+        """When nobody collected for longer than the server keeps changes."""
+        found = self._states(version)
+        return () if found is None else found[1]
+
+    def _states(self, version: Version) -> tuple[Path, Sequence[tuple[int, int]]] | None:
+        if version.name not in self._recorded:
+            path = self._folder / f"{version.name}.states.parquet"
+            offsets = {roles["offset"] for roles in self.source_tables.values() if "offset" in roles}
+            lost = self._recorder.states(version, sorted(offsets & set(version.columns)), path)
+            self._recorded[version.name] = None if lost is None else (path, lost)
+        return self._recorded[version.name]

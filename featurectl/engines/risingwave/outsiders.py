@@ -10,6 +10,7 @@ from featurectl.engines.risingwave.building import builds_under_way
 from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
 from featurectl.engines.risingwave.cutting_over import CUT_OVER
 from featurectl.engines.risingwave.ledger import SCHEMA
+from featurectl.engines.risingwave.subscriptions import is_subscription
 
 if TYPE_CHECKING:
     from featurectl.engines.risingwave.connection import Session
@@ -46,7 +47,8 @@ class Owned:
         """Whether featurectl has made it."""
         if schema.startswith(_OWN_SCHEMAS):
             return True
-        return (schema == PUBLIC and name in self.versions) or self.is_public_view(name, schema)
+        own = schema == PUBLIC and (name in self.versions or is_subscription(name, self.versions))
+        return own or self.is_public_view(name, schema)
 
 
 def read_outsiders(session: Session, entries: Entries) -> list[Outsider]:

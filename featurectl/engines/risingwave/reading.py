@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from featurectl.engines.risingwave.connection import Session
     from featurectl.settings import Settings
 
-__all__ = ["enter_environment", "export", "run_query"]
+__all__ = ["enter_environment", "export", "run_query", "to_parquet", "write_text"]
 
 # Rows asked for at once: some to see how large they are, then as many as weigh so much.
 _FIRST_ROWS, _MOST_ROWS, _BATCH_BYTES = 100, 10_000, 8 << 20
@@ -66,8 +66,8 @@ def export(session: Session, sql: str, path: Path, settings: Settings) -> int:
     session.read_as_text(SCALARS)
     try:
         with run_query(session, sql) as result:
-            rows = _write_text(result, text)
-        _to_parquet(result, rows, text, unfinished, settings)
+            rows = write_text(result, text)
+        to_parquet(result, rows, text, unfinished, settings)
         unfinished.replace(path)
     except OSError as error:
         raise EngineError(f"cannot write {path}: {error.strerror}") from error
@@ -94,7 +94,7 @@ def _rows_to_ask_for(rows: Sequence[tuple[Any, ...]]) -> int:
     return max(1, min(_MOST_ROWS, 8 * len(rows), _BATCH_BYTES * len(sample) // max(size, 1)))
 
 
-def _write_text(result: Result, path: Path) -> int:
+def write_text(result: Result, path: Path) -> int:
     """CSV in which every value is quoted and NULL is not."""
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -111,7 +111,8 @@ def _text(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _to_parquet(result: Result, rows: int, text: Path, path: Path, settings: Settings) -> None:
+def to_parquet(result: Result, rows: int, text: Path, path: Path, settings: Settings) -> None:
+    """The CSV of `write_text`, of so many rows, as Parquet in the result's types. Raises EngineError."""
     import duckdb
 
     group = max(1, min(_ROW_GROUP_ROWS, _ROW_GROUP_BYTES * rows // max(text.stat().st_size, 1)))

@@ -15,6 +15,7 @@ from featurectl.engines.base import Attempt, BackfillChunk, RefreshReport, Relea
 from featurectl.engines.documents import attempt_key, attempt_of, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.risingwave.building import Builder, build_key, builds_under_way
 from featurectl.engines.risingwave.catalog import PUBLIC, Catalog
+from featurectl.engines.risingwave.change_store import ChangeStore
 from featurectl.engines.risingwave.comparing import compare
 from featurectl.engines.risingwave.cutting_over import CUT_OVER, finish_cut_over
 from featurectl.engines.risingwave.dropping import Dropper
@@ -22,6 +23,7 @@ from featurectl.engines.risingwave.ledger import backfill_entry, version_entry, 
 from featurectl.engines.risingwave.migrating import migrate
 from featurectl.engines.risingwave.outsiders import Owned, read_outsiders
 from featurectl.engines.risingwave.state import read_state
+from featurectl.engines.risingwave.subscriptions import history_seconds, subscribe
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ class RisingWaveWriter:
         if self._attempt is not None:
             recorded[attempt_key(self._attempt)] = None
         before: Mapping[str, int] = entries.get(("live", "live")) or {}
+        self._subscribe(built, live, metadata)
         self._show(number, PUBLIC, _shown(entries, built, live), set(before) - set(live), recorded)
         self._attempt = None  # it became a release
         self._sweep()
@@ -195,7 +198,15 @@ class RisingWaveWriter:
     def drop(self, versions: Sequence[Version], leftovers: Sequence[Leftover]) -> dict[str, str]:
         """Drop them one by one; what the server keeps because somebody reads it stays."""
         self._lock.require()
-        return self._dropper.drop(versions, leftovers)
+        stayed = self._dropper.drop(versions, leftovers)
+        for version in versions:
+            if version.name not in stayed:
+                ChangeStore(self._settings).remove(version.name)
+        return stayed
+
+    def forget_changes(self, now: datetime) -> int:
+        """Nothing: who collects them forgets the old ones, too."""
+        return 0
 
     def refresh(self, progress: Callable[[str], None] | None = None) -> RefreshReport:
         """Nothing to do: RisingWave brings events in and keeps every version fresh by itself."""
@@ -236,6 +247,16 @@ class RisingWaveWriter:
         }
         self._ledger.write({CUT_OVER: pending})
         finish_cut_over(self._ledger, self._session)
+
+    def _subscribe(self, built: Sequence[Version], live: Mapping[str, int], views: Mapping[str, FeatureView]) -> None:
+        """Before readers see them: from here on the server keeps the changes of the versions that are shown."""
+        known = {version.name: version for version in (*self.state().versions, *built)}
+        shown = {view: known[f"{view}_v{number}"] for view, number in live.items()}
+        described = [
+            replace(version, metadata=views[view].metadata.model_dump(mode="json")) if view in views else version
+            for view, version in shown.items()
+        ]
+        subscribe(self._session, described, history_seconds(self._settings))
 
     def _require_standing(self, entries: Entries, built: Sequence[Version], live: Mapping[str, int]) -> None:
         """What is journalled has to come to its end: so what it shows is there, on the ledger and on the server."""

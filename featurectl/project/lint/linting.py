@@ -26,6 +26,8 @@ _SOURCE_TYPES = {"partition": "varchar", "offset": "varchar", "timestamp": "time
 
 # As JSON keeps it: kind, columns with their types (null: not known), event_time.
 _Facts = dict[str, Any]
+# Whether a training set reads the view's rows (trained), its entity and event_time.
+_About = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -141,11 +143,17 @@ class _Task:
     @cached_property
     def content(self) -> str:
         """What the result depends on."""
-        return json.dumps(["view", self.view.text, self.known, self.trained], sort_keys=True)
+        return json.dumps(["view", self.view.text, self.known, self.about], sort_keys=True)
+
+    @property
+    def about(self) -> _About:
+        """What the query itself does not say."""
+        metadata = self.view.metadata
+        return {"trained": self.trained, "entity": list(metadata.entity), "event_time": metadata.event_time}
 
     def check(self) -> dict[str, Any]:
         """Hold it against the rules, here."""
-        return check(self.view.query, self.view.text, self.known, trained=self.trained)
+        return check(self.view.query, self.view.text, self.known, self.about)
 
 
 def _layers(project: Project) -> Iterable[list[FeatureView]]:
@@ -173,7 +181,7 @@ def _ask_helpers(helpers: Helpers | None, tasks: Sequence[_Task], cache: Content
         if number is not None:
             shares.setdefault(number, []).append(task)
     for number, share in shares.items():
-        helpers.ask(number, "lint", [(task.view.text, task.known, task.trained) for task in share])
+        helpers.ask(number, "lint", [(task.view.text, task.known, task.about) for task in share])
     given = {id(task) for share in shares.values() for task in share}
     for task in new:
         if id(task) not in given:
@@ -184,14 +192,16 @@ def _ask_helpers(helpers: Helpers | None, tasks: Sequence[_Task], cache: Content
                 cache.put(task.content, raw)
 
 
-def check(query: Query, text: str, known: Mapping[str, _Facts], *, trained: bool) -> dict[str, Any]:
-    """What the rules find in a query, what its comments suppress, and its columns: as JSON can hold it."""
+def check(query: Query, text: str, known: Mapping[str, _Facts], about: _About) -> dict[str, Any]:
+    """What the rules find in a view's query, what its comments suppress, and its columns: as JSON can hold it."""
     from featurectl.project.lint.checking import check_query
+    from featurectl.project.lint.refreshes import computed_whole
     from featurectl.project.lint.scopes import Relation
     from featurectl.project.lint.suppressions import suppressions_in
 
     relations = {name: Relation(**facts) for name, facts in known.items()}
-    hits, columns = check_query(query, relations, trained=trained)
+    hits, columns = check_query(query, relations, trained=about["trained"])
+    hits |= set(computed_whole(query, relations, columns, about["entity"], about["event_time"]))
     return {"hits": sorted(hits), "suppressions": list(suppressions_in(text)), "columns": columns}
 
 

@@ -174,6 +174,17 @@ _TABLE = (
         " (PARTITION BY k ORDER BY t RANGE BETWEEN INTERVAL '24 hours' PRECEDING AND CURRENT ROW)",
     ),
     Rule(
+        "RW209",
+        "refreshed-whole",
+        "warning",
+        "the embedded target computes the view whole at each refresh: nothing tells which entities and times of it a"
+        " new event can alter (docs/embedded.md)",
+        "group by the entity and a bucket of the event time and pass both on, in a view of its own if need be; where"
+        " all of it is meant, say why",
+        "SELECT max(n) AS highest FROM orders",
+        "SELECT k, date_trunc('hour', t) AS t, max(n) AS highest FROM orders GROUP BY k, date_trunc('hour', t)",
+    ),
+    Rule(
         "RW901",
         "suppression-without-reason",
         "error",

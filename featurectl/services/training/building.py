@@ -6,7 +6,7 @@ import platform
 import re
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from featurectl.errors import EngineError, FeaturectlError, UsageError
 from featurectl.services.recording import WAIT_FOR_REFRESH, git_commit, who
 from featurectl.services.scratch import replacing, scratch
 from featurectl.services.training.features import feature_groups
-from featurectl.services.training.grid import TIME, grid_query
+from featurectl.services.training.grid import TIME, grid_query, require_known_entities
 from featurectl.services.training.joining import Joined, join_group
 from featurectl.services.training.labels import SPLIT, due, label_group, split_expression
 from featurectl.services.training.manifest import Manifest, differing, hash_of_file, read_manifest, write_manifest
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["TrainingSet", "build_training_set", "rebuild_training_set"]
 
 _LABEL = "label"
-_NO_HISTORY = "the embedded target records it from the first apply on; leave --known-at out to go by event times"
+_NO_HISTORY = "it is recorded from the first apply on, unless the view says history: false; or leave --known-at out"
 _NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)")
 
 
@@ -188,6 +188,7 @@ class _Work:
         if self.request.grid is not None:
             path, time_column = folder / "grid.parquet", TIME
             query = grid_query(self.request.grid, self.groups, lambda group: self.scan(group.version))
+            require_known_entities(self.con, self.request.grid, self.groups, lambda group: self.scan(group.version))
             self.con.execute(f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet)")
             source = path
         return load_spine(self.con, source, folder, engine, joined, time_column)
@@ -218,6 +219,8 @@ class _Work:
         parts: list[Joined] = []
         at = instant(quote(self.spine.time))
         for segment in segments(self.moment.state, group):
+            if segment.group is None:
+                continue  # the view was dropped then
             then, rows = segment.group, self.moment.revisions(segment.group.version)
             if rows is None:
                 then, rows = group, self.moment.revisions(group.version)
@@ -229,6 +232,7 @@ class _Work:
                 join_group(
                     self.con, f"joined_{number}_{len(parts)}", then, rows, self.spine, asked=asked,
                     revision=self._revision(then.version), known_then=True,
+                    unobserved=self.moment.unobserved(then.version),
                 )
             )  # fmt: skip
         kinds = group.version.columns
@@ -307,10 +311,22 @@ def _manifest(con: duckdb.DuckDBPyConnection, work: _Work, settings: Settings, e
 
 def _views(work: _Work) -> dict[str, dict[str, Any]]:
     """Every version that was read, by its name."""
-    told = {version.name: {"fingerprint": version.fingerprint} for version in work.used}
+    told = {version.name: {"fingerprint": version.fingerprint, **_lost(work, version)} for version in work.used}
     if work.labelled is not None:
         told[work.labelled.group.version.name] = _told(work.labelled, False)
-    return told | {joined.group.version.name: _told(joined, work.request.known_then) for joined in work.joined}
+    for joined in work.joined:
+        told[joined.group.version.name] = _told(joined, work.request.known_then) | _lost(work, joined.group.version)
+    return told
+
+
+def _lost(work: _Work, version: Version) -> dict[str, Any]:
+    """The stretches of which changes were lost, where there are any."""
+    ranges = work.moment.unobserved(version) if work.request.known_then else ()
+    return {"unobserved": [[_time(start), _time(end)] for start, end in ranges]} if ranges else {}
+
+
+def _time(at: int) -> str:
+    return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at)).isoformat()
 
 
 def _told(joined: Joined, known_then: bool) -> dict[str, Any]:

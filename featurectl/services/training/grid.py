@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featurectl.engines.embedded.connect import quote, text_literal
-from featurectl.errors import SpineError, UsageError
+from featurectl.errors import SpineError, UsageError, did_you_mean
 from featurectl.project.metadata import parse_duration
 from featurectl.services.training.sql import exact_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import duckdb
+
     from featurectl.services.training.features import FeatureGroup
 
-__all__ = ["TIME", "Grid", "grid_query"]
+__all__ = ["TIME", "Grid", "grid_query", "require_known_entities"]
 
 TIME = "event_timestamp"
+_SOME = 10
 _MOST_ROWS = 2_000_000_000
 
 
@@ -62,6 +65,22 @@ def grid_query(grid: Grid, groups: Sequence[FeatureGroup], scan: Callable[[Featu
         f"SELECT {selected}, make_timestamptz({first} + n * {micros}) AS {TIME}"
         f" FROM ({_entities(grid, names, groups, scan)}) AS e, range({steps}) AS r(n) ORDER BY {selected}, n"
     )
+
+
+def require_known_entities(
+    con: duckdb.DuckDBPyConnection, grid: Grid, groups: Sequence[FeatureGroup], scan: Callable[[FeatureGroup], str]
+) -> None:
+    """Raise SpineError for a value of `entities` of which no view has a row, with the nearest that one has."""
+    if not isinstance(grid.entities, tuple):
+        return
+    parts = [f"SELECT DISTINCT {quote(group.entity[0])}::VARCHAR FROM {scan(group)}" for group in groups]
+    known = {value for (value,) in con.execute(" UNION ".join(parts)).fetchall() if value is not None}
+    missing = [value for value in grid.entities if value not in known]
+    if missing:
+        some = f"known: {', '.join(sorted(known)[:_SOME])}{', …' if len(known) > _SOME else ''}"
+        raise SpineError(
+            f"no view has a row of {groups[0].entity[0]} {missing[0]!r}", hint=did_you_mean(missing[0], known, some)
+        )
 
 
 def _grain(group: FeatureGroup) -> timedelta | None:

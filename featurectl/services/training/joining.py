@@ -17,7 +17,7 @@ from featurectl.services.training.spine import ROW, SPINE
 from featurectl.services.training.sql import MICROSECOND, instant, one_row, same_entity, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import duckdb
 
@@ -53,6 +53,7 @@ def join_group(
     revision: Iterable[str] = (),
     due: tuple[str, int] | None = None,
     known_then: bool = False,
+    unobserved: Sequence[tuple[int, int]] = (),
 ) -> Joined:
     """Find the features of a view for each row of the spine, into a new table.
 
@@ -67,6 +68,7 @@ def join_group(
         due: For labels: the time that is wanted, in microseconds, as an expression over the spine, and how long a
             row is about the time that begins with its event time. None: the newest that was known.
         known_then: Take each row in the state in which a reader saw it at the spine row's time.
+        unobserved: Stretches of time of which changes were lost: nothing in them counts as observed.
     """
     if due is not None:
         _find_due(con, group, rows, due)
@@ -82,9 +84,18 @@ def join_group(
         [ties] = one_row(con, f"SELECT count(*) FROM (SELECT {ROW} FROM {table} GROUP BY {ROW} HAVING count(*) > 1)")
         con.execute(f"CREATE OR REPLACE TABLE {table} AS {_last_of(fetched, group, revision)}")
     if known_then:
-        [observed] = one_row(con, f"SELECT count(*) FROM found WHERE {VISIBLE} > {FOREVER}")
+        [observed] = one_row(con, f"SELECT count(*) FROM found WHERE {_observed(spine, unobserved)}")
     con.execute("DROP TABLE found")
     return Joined(table, group, found, ties, observed)
+
+
+def _observed(spine: Spine, unobserved: Sequence[tuple[int, int]]) -> str:
+    """Whether somebody saw the row of `found` become visible, or saw to it that it did not change until then."""
+    if not unobserved:
+        return f"{VISIBLE} > {FOREVER}"
+    asked = instant(quote(spine.time))
+    lost = " OR ".join(f"({asked} >= {start} AND {asked} < {end})" for start, end in unobserved)
+    return f"{VISIBLE} > {FOREVER} AND {ROW} NOT IN (SELECT {ROW} FROM {SPINE} WHERE {lost})"
 
 
 def _find_due(con: duckdb.DuckDBPyConnection, group: FeatureGroup, rows: str, due: tuple[str, int]) -> None:
@@ -139,5 +150,5 @@ def _outputs(group: FeatureGroup, kinds: Mapping[str, str]) -> list[str]:
 def _last_of(fetched: str, group: FeatureGroup, revision: Iterable[str]) -> str:
     """One row for each of the spine: the last revision, and where nothing says which that is, the largest values."""
     by = [f"f.{quote(column)} DESC NULLS LAST" for column in revision]
-    by += [f"f.{quote(column)} DESC NULLS LAST" for column in group.version.columns]
+    by += [f"{value_of(column, kind, 'f')} DESC NULLS LAST" for column, kind in group.version.columns.items()]
     return f"{fetched} QUALIFY row_number() OVER (PARTITION BY m.{ROW} ORDER BY {', '.join(by)}) = 1"

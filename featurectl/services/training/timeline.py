@@ -19,11 +19,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Segment:
-    """From `start` on, before `end` (microseconds since 1970, None: without an end), the features are `group`'s."""
+    """From `start` on, before `end` (microseconds since 1970, None: without an end), the features are `group`'s.
+
+    None: the view was dropped, and nobody could read it.
+    """
 
     start: int | None
     end: int | None
-    group: FeatureGroup
+    group: FeatureGroup | None
 
     def condition(self, at: str) -> str:
         """Whether an expression, in microseconds, is within."""
@@ -39,19 +42,23 @@ def segments(state: State, group: FeatureGroup) -> list[Segment]:
     """
     if group.named:
         return [Segment(None, None, group)]
-    changes: list[tuple[int | None, FeatureGroup]] = []
+    changes: list[tuple[int | None, FeatureGroup | None]] = []
     for release in sorted(state.releases, key=lambda release: release.number):
         number = release.live.get(group.view)
-        if number is None:
-            continue
-        then = _then(state, group, number)
-        if not changes or changes[-1][1].version.name != then.version.name:
+        if number is None and not changes:
+            continue  # before it was there at all, its first version stands for it
+        then = _then(state, group, number) if number is not None else None
+        if not changes or _name(changes[-1][1]) != _name(then):
             begins = (release.finished_at - _EPOCH) // timedelta(microseconds=1)
             changes.append((begins if changes else None, then))
     if not changes:
         return [Segment(None, None, group)]
     ends = [start for start, _ in changes[1:]] + [None]
     return [Segment(start, end, then) for (start, then), end in zip(changes, ends, strict=True)]
+
+
+def _name(group: FeatureGroup | None) -> str | None:
+    return None if group is None else group.version.name
 
 
 def _then(state: State, group: FeatureGroup, number: int) -> FeatureGroup:
