@@ -104,6 +104,9 @@ class EmbeddedWriter:
             self._list(new_pieces, self._recompute(tables.since(changed), new_pieces, _silent), generation)
             tables.forget()
 
+    def expect(self, builds: Sequence[tuple[Version, FeatureView]]) -> None:
+        """Nothing: one build takes all cores."""
+
     def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
         """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
         started = time.monotonic()
