@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     risingwave_database: str = Field("dev", validation_alias="RISINGWAVE_DATABASE")
     risingwave_user: str = Field("root", validation_alias="RISINGWAVE_USER")
     risingwave_password: SecretStr | None = Field(None, validation_alias="RISINGWAVE_PASSWORD")
+    # How many views an apply builds at the same time; the server has a limit of its own.
+    risingwave_builds: int = Field(4, ge=1, le=100, validation_alias="RISINGWAVE_BUILDS")
     risingwave_history_days: float = Field(7, gt=0, le=365, validation_alias="RISINGWAVE_HISTORY_DAYS")
     risingwave_timeout: float = Field(15, gt=0, le=300, validation_alias="RISINGWAVE_TIMEOUT")
 

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from featurectl.dialect._aggregates import framed, is_aggregate
 from featurectl.dialect._context import Scope
-from featurectl.dialect._intervals import spelled
+from featurectl.dialect._intervals import interval_parts, spelled
 from featurectl.dialect._naming import output_name
 from featurectl.dialect._output import sql
 from featurectl.dialect._relations import columns_of, window_call
@@ -79,7 +79,7 @@ def _shape_of(ctx: Context, node: exp.Expression) -> _Shape | None:
     alias = first.this.alias or call.input.name
     _unqualify(node, alias)
     grouped = [_by_ordinal(node, key) for key in group.expressions]
-    keys = [key for key in grouped if not _is_bound(key)]
+    keys = [key for key in grouped if not (_is_bound(key) or _is_shifted_bound(ctx, key))]
     parts = [*node.expressions, *(node.args[name] for name in ("having", "order") if node.args.get(name))]
     aggregates = _distinct([found for part in parts for found in _aggregates(part)])
     shape = _Shape(call, first.this, alias, keys, aggregates)
@@ -104,6 +104,14 @@ def _by_ordinal(node: exp.Expression, key: exp.Expression) -> exp.Expression:
 
 def _is_bound(node: exp.Expression) -> bool:
     return isinstance(node, exp.Column) and node.name in _BOUNDS
+
+
+def _is_shifted_bound(ctx: Context, node: exp.Expression) -> bool:
+    """A bound a fixed time earlier or later, such as the newest hour of a window: it tells windows apart as well."""
+    if not isinstance(node, exp.Add | exp.Sub) or not isinstance(node.expression, exp.Interval):
+        return False
+    parts = interval_parts(ctx, node.expression)
+    return _is_bound(node.this) and not parts["month"] and not parts["day"]
 
 
 def _distinct(nodes: list[exp.Expression]) -> list[exp.Expression]:

@@ -372,6 +372,9 @@ class Writer(Protocol):
         """Run a migration and record it, together."""
         ...
 
+    def expect(self, builds: Sequence[tuple[Version, FeatureView]]) -> None:
+        """What is going to be built, in dependency order: an engine that can may begin before `build` asks for it."""
+
     def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
         """Compute a version beside the live ones; returns it with its rows, columns and seconds.
 

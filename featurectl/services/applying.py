@@ -148,6 +148,7 @@ class _Applying:
             case Migrate(migration):
                 self._writer.migrate(migration)
             case Build(version, view):
+                self._expect_builds()
                 with template_lines(view.rendered):
                     built = self._writer.build(version, view, self._within(step, number))
                 self._built[version.name] = built
@@ -180,6 +181,11 @@ class _Applying:
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self._started
+
+    def _expect_builds(self) -> None:
+        """Before the first of them, when the migrations are done."""
+        if not self._built:
+            self._writer.expect([(step.version, step.view) for step in self._todo.steps if isinstance(step, Build)])
 
     def _compare(self, step: Compare) -> None:
         new = self._built.get(step.new.name, step.new)

@@ -28,6 +28,6 @@ SELECT
   extract(isodow FROM p.hour AT TIME ZONE 'UTC')::int - 1 AS day_of_week, -- Monday = 0, UTC
   extract(isodow FROM p.hour AT TIME ZONE 'UTC')::int >= 6 AS is_weekend -- Saturday or Sunday, UTC
 FROM production_weather AS p
-LEFT JOIN production_windows AS w ON w.region = p.region AND w.hour = p.hour
 {{ join_hours_before('production_weather', 'lag_1h', 1, 'p', 'region', 'hour') }}
 {{ join_hours_before('production_weather', 'lag_24h', 24, 'p', 'region', 'hour') }}
+LEFT JOIN production_windows AS w ON w.region = p.region AND w.hour = p.hour

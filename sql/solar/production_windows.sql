@@ -12,4 +12,4 @@ SELECT
   {{ mean('temperature_c') }} AS temperature_ma_24h, -- °C
   {{ mean('cloud_cover_pct') }} AS cloud_cover_ma_24h -- %
 FROM {{ windows_of_hours('production_weather', 'hour', 24) }}
-GROUP BY region, window_end
+GROUP BY region, {{ last_hour_of_window() }}

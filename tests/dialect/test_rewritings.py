@@ -75,6 +75,19 @@ def test_hop_as_frame(rows: list[tuple[Any, ...]], slide: int, hops: int, offset
         assert mean is None or abs(mean - sum(values) / len(values)) <= 1e-12 * max(map(abs, values))
 
 
+def test_a_window_is_told_by_its_newest_hour_too() -> None:
+    query = (
+        "SELECT k, window_end - INTERVAL '15 minutes' AS newest, avg(x) AS mean, count(*) AS n "
+        "FROM HOP(t, ts, INTERVAL '15 minutes', INTERVAL '1 hour') GROUP BY k, {}"
+    )
+    by_bound = translate_query(parse_query(query.format("window_end")), schema=SCHEMA)
+    assert translate_query(parse_query(query.format("window_end - INTERVAL '15 minutes'")), schema=SCHEMA) == by_bound
+    assert translate_query(parse_query(query.format("2")), schema=SCHEMA) == by_bound
+    for several_are_one in ("window_end - INTERVAL '1 month'", "k || 'x'"):
+        text = query.format(several_are_one).replace("window_end - INTERVAL '15 minutes' AS newest, ", "")
+        assert "rw_framed" not in translate_query(parse_query(text), schema=SCHEMA)
+
+
 @relaxed
 @given(
     st.lists(st.tuples(keys, st.none(), numbers, offsets, texts), max_size=40, unique_by=lambda row: row[3]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from featurectl.engines.base import EVENT_TIME_TYPES, Refreshed
-from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.engines.embedded.deltas import Deltas, null_safe
 from featurectl.engines.embedded.pieces import scan, scan_places
 from featurectl.engines.embedded.touched import touch
@@ -54,6 +54,7 @@ class Recomputing:
         self._shown, self._schema, self._tables = shown, schema, frozenset(tables)
         self._new_pieces = new_pieces
         self.deltas = Deltas(con)
+        self._is_in_new = False
 
     def refresh(self, version: Version, *, is_read: bool) -> tuple[Refreshed, Delta | None]:
         """Compute what the deltas of its inputs change in a version. `is_read`: somebody asks for its delta.
@@ -72,9 +73,25 @@ class Recomputing:
                 why = f"a time near the end of what can be stored: {str(error).splitlines()[0]}"
         if why:
             how, delta = f"whole: {why}", self._whole(version, is_read=is_read)
+        self._is_in_new = how == "partly"
         rows = sum(piece.live_rows for piece in self._of(version.name))
         touched = rows if delta is None else delta.rows
         return Refreshed(version.name, rows, time.monotonic() - started, touched, how), delta
+
+    def rows_about(self, version: Version, delta: Delta) -> str:
+        """What stands in FROM to read all rows of the entities and times of a delta, of the version refreshed last."""
+        if self._is_in_new:  # these were all computed anew
+            return f"(SELECT {', '.join(map(quote, version.columns))} FROM temp.{_NEW})"
+        rows, column = scan(self._home, self._of(version.name)), laid_out_by(version)
+        if column is None:
+            return rows
+        at = quote(column)
+        times = " UNION ALL ".join(f"SELECT {at} FROM {part}" for part in delta.parts)
+        ends = self._con.execute(f"SELECT min({at})::VARCHAR, max({at})::VARCHAR FROM ({times})").fetchone()
+        if ends is None or ends[0] is None:
+            return rows
+        low, high = map(text_literal, ends)  # constants, so that whole stretches of a file are skipped
+        return f"(SELECT * FROM {rows} WHERE {at} >= {low} AND {at} <= {high} OR {at} IS NULL)"
 
     def close(self) -> None:
         """Let all names show all rows again."""

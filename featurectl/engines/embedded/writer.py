@@ -104,6 +104,9 @@ class EmbeddedWriter:
             self._list(new_pieces, self._recompute(tables.since(changed), new_pieces, _silent), generation)
             tables.forget()
 
+    def expect(self, builds: Sequence[tuple[Version, FeatureView]]) -> None:
+        """Nothing: one build takes all cores."""
+
     def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
         """Compute a version into a piece of its own. Nothing lists it before `cut_over`."""
         started = time.monotonic()
@@ -348,11 +351,13 @@ class EmbeddedWriter:
             done.append(refreshed)
             if delta is None or delta.rows:
                 recomputing.deltas.add(version.name, delta)
-                self._record(version, delta, new_pieces)
+                self._record(version, delta, new_pieces, recomputing)
         recomputing.close()
         return done
 
-    def _record(self, version: Version, delta: Delta | None, new_pieces: dict[str, list[Piece]]) -> None:
+    def _record(
+        self, version: Version, delta: Delta | None, new_pieces: dict[str, list[Piece]], recomputing: Recomputing
+    ) -> None:
         """The version's history with what this refresh adds to it."""
         base, relation = history_relations(version.name)
         if delta is None or not version.keeps_history:
@@ -371,8 +376,9 @@ class EmbeddedWriter:
         revision = sorted(offsets & set(version.columns))
         backfilled = self._ledger.backfilled(self._topics_below(version)) if self._ledger.is_backfilling() else []
         generation = self._generation_to_come()
+        now = recomputing.rows_about(version, delta)
         change = write_changes(
-            self._pieces, self._home, version, delta, scan(self._home, new), generation, revision, backfilled, recorded
+            self._pieces, self._home, version, delta, now, generation, revision, backfilled, recorded
         )
         if change is not None:
             new_pieces[relation] = self._pieces.merged(relation, [*self._pieces.of(relation), change])

@@ -15,7 +15,7 @@ from featurectl.errors import EngineError
 if TYPE_CHECKING:
     from featurectl.engines.risingwave.connection import Session
 
-__all__ = ["PUBLIC", "Catalog", "Grant", "PlainView", "Relation"]
+__all__ = ["PUBLIC", "Catalog", "Grant", "PlainView", "Relation", "build_limit"]
 
 PUBLIC = "public"
 _WHAT = "reading the catalog"
@@ -165,12 +165,21 @@ class Catalog:
             raise
         return True
 
-    def progress(self, relation: Relation) -> str | None:
-        """How far a build is, in the server's words; None if the server does not list it."""
+    def progress(self) -> dict[int, str]:
+        """How far each build is that the server has under way, in its words, by the number of the relation.
+
+        Raises EngineError where the server does not say so in time: it hangs, or the network does.
+        """
         rows = self._session.rows(
-            f"SELECT progress FROM rw_catalog.rw_ddl_progress WHERE ddl_id = {relation.id}", _WHAT
+            "SELECT ddl_id, progress FROM rw_catalog.rw_ddl_progress",
+            "asking how far the builds are",
+            self._session.patience,
         )
-        return str(rows[0][0]) if rows else None
+        return {number: str(progress) for number, progress in rows}
+
+    def build_limit(self) -> int:
+        """How many builds the server runs at once, in all its databases; 0: as many as are asked for."""
+        return build_limit(self._session)
 
     def building(self) -> list[Building]:
         """What the server is building in this database, the oldest first."""
@@ -194,6 +203,12 @@ class Catalog:
         )
         reasons = [_reason(json.loads(info), name) for (info,) in rows]
         return next((reason for reason in reversed(reasons) if reason), None)
+
+
+def build_limit(session: Session) -> int:
+    """The server's max_concurrent_creating_streaming_jobs; 0: no limit."""
+    parameters = {row[0]: row[1] for row in session.rows("SHOW PARAMETERS", _WHAT)}
+    return int(parameters.get("max_concurrent_creating_streaming_jobs", 0))
 
 
 def _grants(item: str) -> list[Grant]:

@@ -1,7 +1,8 @@
 """A connection that waits with a deadline and can be interrupted: psycopg2, asynchronous underneath.
 
-Each statement is its own transaction; RisingWave's ROLLBACK undoes nothing. Only connecting has a time limit: how
-long a statement takes depends on the data, and a FLUSH waits for the barriers of every build that is under way.
+Each statement is its own transaction; RisingWave's ROLLBACK undoes nothing. Only connecting, and what does not depend
+on data, has a time limit: how long another statement takes depends on the data, and a FLUSH waits for the barriers of
+every build that is under way.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ __all__ = ["MINIMUM_VERSION", "Session"]
 
 MINIMUM_VERSION = (2, 6)
 _IDLE_SECONDS = 0.5
+# A server that is at work on builds may answer a question about them later than one that is not.
+_BUSY_FACTOR = 4
 _VERSION = re.compile(r"RisingWave-(\d+)\.(\d+)")
 _BYTEA, _JSONB = 17, 3802
 
@@ -76,6 +79,11 @@ class Session:
     def backend(self) -> int:
         """The server's number for this connection."""
         return int(self._con.get_backend_pid())
+
+    @property
+    def patience(self) -> float:
+        """The seconds within which a server that is building answers what does not depend on data."""
+        return _BUSY_FACTOR * self._timeout
 
     @property
     def is_usable(self) -> bool:

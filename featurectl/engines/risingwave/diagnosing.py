@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Finding
+from featurectl.engines.risingwave.catalog import build_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +56,7 @@ def _version(session: Session) -> Finding:
 
 
 def _builds(session: Session) -> Finding:
-    parameters = {row[0]: row[1] for row in session.rows("SHOW PARAMETERS", _WHAT)}
-    limit = int(parameters.get("max_concurrent_creating_streaming_jobs", 0))
+    limit = build_limit(session)
     under_way = len(session.rows("SELECT ddl_id FROM rw_catalog.rw_ddl_progress", _WHAT))
     said = f"{under_way} under way, max_concurrent_creating_streaming_jobs = {limit or 'no limit'}"
     if limit and under_way >= limit:

@@ -53,7 +53,7 @@ class RisingWaveWriter:
         self._ledger = ledger
         self._lock = lock
         self._catalog = catalog
-        self._builder = Builder(session, catalog, ledger)
+        self._builder = Builder(session, catalog, ledger, settings.risingwave_builds)
         self._dropper = Dropper(session, ledger)
         self._attempt: Attempt | None = None
         finish_cut_over(ledger, session)
@@ -77,6 +77,12 @@ class RisingWaveWriter:
         for table in migration.source_tables:
             self._log.ensure_topic(table.topic)
         migrate(self._settings, self._session.mark, self._ledger, migration)
+
+    def expect(self, builds: Sequence[tuple[Version, FeatureView]]) -> None:
+        """Journal them; those whose inputs are built run beside the one that is waited for."""
+        self._lock.require()
+        if builds:
+            self._builder.expect(builds)
 
     def build(self, version: Version, view: FeatureView, progress: Callable[[str], None] | None = None) -> Version:
         """Create the version as a materialized view, in the background of the server, and wait for it."""

@@ -13,7 +13,7 @@ WITH windows AS (
     -- lint: allow RW207 because click_events refuses NaN
     sum(clicks::numeric)::double precision AS clicks_24h
   FROM {{ windows_of_hours('clicks_hourly', 'hour', 24) }}
-  GROUP BY user_id, window_end
+  GROUP BY user_id, {{ last_hour_of_window() }}
 )
 SELECT
   c.user_id,
