@@ -93,6 +93,7 @@ WORDS = {
     "before all time": ("-f hourly --from 0001-01-01T00:00:00+05:00 --to 2024-06-02", "is no time"),
     "no manifest": ("--from-manifest {spine}", "cannot be read as a manifest"),
     "no Parquet": ("-f hourly --spine {folder}/broken.parquet", "the spine cannot be read"),
+    "an empty Parquet": ("-f hourly --spine {folder}/empty.parquet", "empty.parquet is empty: 0 bytes"),
     "a query that is wrong": ("-f hourly --spine 'SELECT nothing FROM hourly'", "nothing"),
 }
 
@@ -102,6 +103,7 @@ def test_a_call_that_does_not_fit(embedded: ReleaseProject, tmp_path: Path, name
     words, message = WORDS[name]
     (tmp_path / "labels.csv").write_text(GOOD, encoding="utf-8")
     (tmp_path / "x.txt").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "empty.parquet").write_bytes(b"")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and nothing else")
     out = tmp_path / "train.parquet"
     filled = [
@@ -115,7 +117,8 @@ def test_a_call_that_does_not_fit(embedded: ReleaseProject, tmp_path: Path, name
 
 
 FAILING = (
-    "a folder that is not there", "no such spine", "another kind of file", "no Parquet", "a query that is wrong",
+    "a folder that is not there", "no such spine", "another kind of file", "no Parquet", "an empty Parquet",
+    "a query that is wrong",
 )  # fmt: skip
 
 
