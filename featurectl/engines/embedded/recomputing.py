@@ -149,7 +149,7 @@ class Recomputing:
     def _added(self, version: Version, changed: Mapping[str, str], query: str) -> Delta:
         """The rows of what is new, as a piece; there is nothing to be taken away."""
         self._show_parts(version, changed, "inserted")
-        piece = self._pieces.write(version.name, query)
+        piece = self._pieces.write(version.name, query, checked=True)
         if not piece.rows:
             (self._home.pieces / piece.file).unlink(missing_ok=True)
             return self.deltas.of_rows("", 0)

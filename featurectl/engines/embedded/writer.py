@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,18 @@ if TYPE_CHECKING:
     from featurectl.project.model import FeatureView, Migration
 
 __all__ = ["EmbeddedWriter"]
+
+
+@dataclass(frozen=True)
+class _Recording:
+    """What the history of every version asks for in one refresh: the generation to come, the columns that tell which
+    revision is the last, whether a backfill brings something in, and the pieces that versions get.
+    """
+
+    generation: int
+    offsets: frozenset[str]
+    is_backfilling: bool
+    new_pieces: dict[str, list[Piece]]
 
 
 class EmbeddedWriter:
@@ -341,6 +353,9 @@ class EmbeddedWriter:
         for name, delta in deltas.items():
             recomputing.deltas.add(name, delta)
         read = {name for version in state.versions for name in version.inputs.values()}
+        recording = _Recording(
+            self._generation_to_come(), frozenset(self._offset_columns()), self._ledger.is_backfilling(), new_pieces
+        )
         done = []
         for version in state.versions:  # in the order they were built: inputs come first
             if not any(name in recomputing.deltas for name in version.inputs.values()):
@@ -351,15 +366,18 @@ class EmbeddedWriter:
             done.append(refreshed)
             if delta is None or delta.rows:
                 recomputing.deltas.add(version.name, delta)
-                self._record(version, delta, new_pieces, recomputing)
+                self._record(version, delta, recording, recomputing)
         recomputing.close()
         return done
 
-    def _record(
-        self, version: Version, delta: Delta | None, new_pieces: dict[str, list[Piece]], recomputing: Recomputing
-    ) -> None:
+    def _offset_columns(self) -> Iterator[str]:
+        """Where source tables have an event's place in the log: what tells which of several revisions is the last."""
+        return (columns["offset"] for _, _, columns in self._ledger.source_tables() if "offset" in columns)
+
+    def _record(self, version: Version, delta: Delta | None, recording: _Recording, recomputing: Recomputing) -> None:
         """The version's history with what this refresh adds to it."""
         base, relation = history_relations(version.name)
+        new_pieces = recording.new_pieces
         if delta is None or not version.keeps_history:
             # it may have been kept before: what is not carried on says nothing
             new_pieces |= {name: [] for name in (base, relation) if self._pieces.of(name)}
@@ -372,13 +390,11 @@ class EmbeddedWriter:
             new_pieces[base] = recorded
             if began is new:
                 return
-        offsets = {columns["offset"] for _, _, columns in self._ledger.source_tables() if "offset" in columns}
-        revision = sorted(offsets & set(version.columns))
-        backfilled = self._ledger.backfilled(self._topics_below(version)) if self._ledger.is_backfilling() else []
-        generation = self._generation_to_come()
+        revision = sorted(recording.offsets & set(version.columns))
+        backfilled = self._ledger.backfilled(self._topics_below(version)) if recording.is_backfilling else []
         now = recomputing.rows_about(version, delta)
         change = write_changes(
-            self._pieces, self._home, version, delta, now, generation, revision, backfilled, recorded
+            self._pieces, self._home, version, delta, now, recording.generation, revision, backfilled, recorded
         )
         if change is not None:
             new_pieces[relation] = self._pieces.merged(relation, [*self._pieces.of(relation), change])
