@@ -83,7 +83,9 @@ def test_a_backfill_of_gaps_publishes_those_and_closes_them(workspace: Workspace
     ours, theirs = (
         w.rows("SELECT region, hour, production_mw FROM solar_hourly ORDER BY region, hour") for w in (workspace, other)
     )
-    assert ours == theirs
+    assert [row[:2] for row in ours] == [row[:2] for row in theirs]
+    # Sums of doubles: their order is the scheduler's.
+    assert [row[2] for row in ours] == pytest.approx([row[2] for row in theirs], rel=1e-12)
     added = {**options, "regions": ("FR", "DE")}  # nobody has a row of the one yet
     france = backfill(other.engine, other.settings, "solar", *days, only_gaps=True, **added)  # type: ignore[arg-type]
     assert ("FR",) in {counted.entity for counted in france.coverage}
