@@ -89,7 +89,7 @@ _PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, He
 
 @pytest.mark.usefixtures("_always_partly")
 @given(graphs(), batches())
-@settings(max_examples=4, **_PATIENT)  # type: ignore[arg-type]
+@settings(max_examples=2, **_PATIENT)  # type: ignore[arg-type]
 def test_random_graphs(graph: tuple[View, ...], stream: tuple[tuple[bytes, ...], ...]) -> None:
     _run(graph, stream)
 
