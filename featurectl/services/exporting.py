@@ -81,11 +81,13 @@ def export(
 
 
 def _wanted(state: State, views: Sequence[str]) -> list[Version]:
-    def unfit(version: Version) -> UsageError:
+    def unfit(version: Version) -> UsageError | None:
+        if version.is_dated:
+            return None
         hint = f"say them in {version.file}"
         return UsageError(f"{version.view} has no entity and event time to be exported by", hint=hint)
 
-    return choose_live(state, views, lambda version: version.is_dated, unfit)
+    return choose_live(state, views, unfit)
 
 
 def _export(con: duckdb.DuckDBPyConnection, version: Version, place: Place, scratch_folder: Path) -> ExportedView:

@@ -84,15 +84,13 @@ def merged(gaps: Iterable[Gap]) -> list[tuple[datetime, datetime]]:
 
 
 def _wanted(state: State, views: Sequence[str]) -> list[Version]:
-    def unfit(version: Version) -> UsageError:
+    def unfit(version: Version) -> UsageError | None:
+        if all(version.metadata.get(key) for key in ("entity", "event_time", "grain")):
+            return None
         hint = f"say entity, event_time and grain in {version.file}"
         return UsageError(f"what {version.view} lacks cannot be known", hint=hint)
 
-    return choose_live(state, views, _is_regular, unfit)
-
-
-def _is_regular(version: Version) -> bool:
-    return all(version.metadata.get(key) for key in ("entity", "event_time", "grain"))
+    return choose_live(state, views, unfit)
 
 
 def _of_view(engine: Engine, version: Version, start: datetime | None, end: datetime | None) -> Iterator[Gap]:

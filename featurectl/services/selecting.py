@@ -50,18 +50,21 @@ def _known_tags(project: Project) -> str:
 
 
 def choose_live(
-    state: State, views: Sequence[str], fits: Callable[[Version], bool], unfit: Callable[[Version], UsageError]
+    state: State, views: Sequence[str], unfit: Callable[[Version], UsageError | None] = lambda _: None
 ) -> list[Version]:
-    """The live versions of these views, none named: of all that fit. `unfit` says why a named one does not.
+    """The live versions of these views, none named: of all that fit. What a version reads comes before it.
 
-    Raises UsageError: nothing is applied, no live view of that name, or one that does not fit.
+    `unfit` says why a version does not fit, None if it does. Raises UsageError: nothing is applied, no live view of
+    that name, or one that does not fit.
     """
     if not state.live:
         raise UsageError("nothing is applied here yet", hint="run: featurectl apply")
-    live = {version.view: version for version in state.live_versions()}
     for name in views:
-        if name not in live:
-            raise UsageError(f"no view {name!r} is live", hint=did_you_mean(name, live, f"live: {', '.join(live)}"))
-        if not fits(live[name]):
-            raise unfit(live[name])
-    return [version for name, version in live.items() if name in views or (not views and fits(version))]
+        if name not in state.live:
+            hint = did_you_mean(name, state.live, f"live: {', '.join(sorted(state.live))}")
+            raise UsageError(f"no view {name!r} is live", hint=hint)
+    refusals = [(version, unfit(version)) for version in state.live_versions() if not views or version.view in views]
+    for _, refusal in refusals if views else ():
+        if refusal is not None:
+            raise refusal
+    return [version for version, refusal in refusals if refusal is None]

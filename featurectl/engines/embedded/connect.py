@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from featurectl.engines.base import Result
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from featurectl.engines.embedded.home import Home
     from featurectl.settings import Settings
 
-__all__ = ["connect", "duckdb_errors", "quote", "text_literal"]
+__all__ = ["answer", "connect", "duckdb_errors", "null_safe", "quote", "text_literal"]
+
+_BATCH = 10_000
 
 
 def quote(name: str) -> str:
@@ -27,6 +30,11 @@ def quote(name: str) -> str:
 def text_literal(value: str) -> str:
     """A string literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def null_safe(left: str, right: str, columns: Iterable[str]) -> str:
+    """The condition that two rows are equal in these columns, NULL like NULL."""
+    return " AND ".join(f"{left}.{quote(c)} IS NOT DISTINCT FROM {right}.{quote(c)}" for c in columns)
 
 
 @contextmanager
@@ -56,6 +64,23 @@ def connect(path: Path | None, settings: Settings, home: Home, *, read_only: boo
         if settings.threads is not None:
             con.execute(f"SET threads = {settings.threads}")
     return con
+
+
+def answer(con: duckdb.DuckDBPyConnection, sql: str) -> Result:
+    """What a user's query in DuckDB's SQL answers, read as it is asked for. Raises EngineError."""
+    with duckdb_errors("query"):
+        cursor = con.execute(sql)
+        described = cursor.description or []
+    return Result(tuple(c[0] for c in described), tuple(str(c[1]) for c in described), _batches(cursor))
+
+
+def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:
+    while True:
+        with duckdb_errors("query"):
+            rows = cursor.fetchmany(_BATCH)
+        if not rows:
+            return
+        yield rows
 
 
 def _first_line(error: BaseException) -> str:

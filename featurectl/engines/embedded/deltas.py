@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.connect import null_safe, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from featurectl.dialect import Statement
     from featurectl.engines.base import Version
 
-__all__ = ["Delta", "Deltas", "TablesBefore", "null_safe"]
+__all__ = ["Delta", "Deltas", "TablesBefore"]
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,3 @@ class TablesBefore:
         self._deltas.clear()
         for copy in self._before.values():
             self._con.execute(f"DROP TABLE temp.{copy}")
-
-
-def null_safe(left: str, right: str, columns: Iterable[str]) -> str:
-    """The condition that two rows are equal in these columns, NULL like NULL."""
-    return " AND ".join(f"{left}.{quote(c)} IS NOT DISTINCT FROM {right}.{quote(c)}" for c in columns)

@@ -6,8 +6,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from featurectl.engines.base import Capabilities, Result, State
-from featurectl.engines.embedded.connect import connect, duckdb_errors, quote, text_literal
+from featurectl.engines.base import Capabilities, State
+from featurectl.engines.embedded.connect import answer, connect, duckdb_errors, quote, text_literal
 from featurectl.engines.embedded.diagnosing import diagnose
 from featurectl.engines.embedded.history import show_as_of
 from featurectl.engines.embedded.home import Home
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
-    from typing import Any
 
     import duckdb
 
-    from featurectl.engines.base import Building, Finding, Moment, Version, Writer
+    from featurectl.engines.base import Building, Finding, Moment, Result, Version, Writer
     from featurectl.engines.comparing import VersionComparison
     from featurectl.log import EventLog
     from featurectl.project import Project
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedEngine"]
 
-_BATCH = 10_000
 _LEDGER = frozenset(f"featurectl.{table}" for table in LEDGER_TABLES)
 
 
@@ -90,13 +88,7 @@ class EmbeddedEngine:
         with reading(self._home, self._settings) as con:
             if con is None:
                 raise _nothing_applied()
-            translated = _translate(con, sql, environment, self._home, as_of)
-            with duckdb_errors("query"):
-                cursor = con.execute(translated)
-                described = cursor.description or []
-            columns = tuple(column[0] for column in described)
-            types = tuple(str(column[1]) for column in described)
-            yield Result(columns, types, _batches(cursor))
+            yield answer(con, _translate(con, sql, environment, self._home, as_of))
 
     def export(self, sql: str, path: Path, environment: str | None = None) -> int:
         """Write a query's rows as Parquet, under a temporary name until whole."""
@@ -190,12 +182,3 @@ def _translate(
 
 def _nothing_applied() -> UsageError:
     return UsageError("nothing is applied here yet", hint="run: featurectl apply")
-
-
-def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:
-    while True:
-        with duckdb_errors("query"):
-            rows = cursor.fetchmany(_BATCH)
-        if not rows:
-            return
-        yield rows

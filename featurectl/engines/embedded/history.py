@@ -13,18 +13,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import DELETED, FOREVER, VISIBLE
-from featurectl.engines.embedded.connect import quote, text_literal
+from featurectl.engines.embedded.connect import null_safe, quote, text_literal
 from featurectl.engines.embedded.ledger import read_state
 from featurectl.engines.embedded.pieces import read_pieces, scan
 from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     import duckdb
 
-    from featurectl.engines.base import Version
+    from featurectl.engines.base import State, Version
     from featurectl.engines.embedded.deltas import Delta
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.pieces import Piece, Pieces
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 __all__ = [
     "GENERATION",
     "MOMENTS",
-    "NOTHING_RECORDED",
     "UNSEEN",
     "as_of_query",
     "base_of",
     "changes_of",
     "history_relations",
+    "past_of",
     "recorded",
     "show_as_of",
     "write_changes",
@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 MOMENTS = "$moments"
-NOTHING_RECORDED = "history is kept of views with an entity and an event time, as long as their version stands"
 GENERATION, UNSEEN = "__generation", "__unseen"
 
 
@@ -96,10 +95,10 @@ def write_changes(
     first = _unseen(home, version, key, backfilled, recorded)
     query = (
         f"WITH changed AS ({changed}), chosen AS (SELECT n.* FROM {now} AS n SEMI JOIN changed AS c ON"
-        f" {_equal('n', 'c', key)} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1)"
+        f" {null_safe('n', 'c', key)} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1)"
         f" SELECT {generation} AS {GENERATION}, false AS {DELETED}, {first} AS {UNSEEN}, n.* FROM chosen AS n"
         f" UNION ALL BY NAME SELECT {generation} AS {GENERATION}, true AS {DELETED}, false AS {UNSEEN}, c.*"
-        f" FROM changed AS c ANTI JOIN {now} AS n ON {_equal('n', 'c', key)}"
+        f" FROM changed AS c ANTI JOIN {now} AS n ON {null_safe('n', 'c', key)}"
     )
     piece = pieces.write(changes_of(version.name), query, checked=True)
     if piece.rows:
@@ -123,7 +122,7 @@ def _unseen(
     past = (
         f"read_parquet([{', '.join(text_literal(str(home.pieces / p.file)) for p in recorded)}], union_by_name = true)"
     )
-    seen = f"EXISTS (SELECT 1 FROM {past} AS o WHERE {_equal('o', 'n', key)})" if recorded else "false"
+    seen = f"EXISTS (SELECT 1 FROM {past} AS o WHERE {null_safe('o', 'n', key)})" if recorded else "false"
     return f"coalesce({' OR '.join(ranges)}, false) AND NOT {seen}"
 
 
@@ -153,16 +152,25 @@ def show_as_of(
     state = read_state(con)
     found = {}
     for name in names:
-        version = state.version_at(name, at)
-        states = recorded(con, home, version) if version is not None else None
-        if version is None or states is None:
-            raise UsageError(
-                f"nothing is recorded of {name} as of then",
-                hint=NOTHING_RECORDED,
-            )
+        version, states = past_of(state, name, at, lambda version: recorded(con, home, version))
         con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {as_of_query(version, states, at)}")
         found[name] = dict(version.columns)
     return found
+
+
+def past_of(state: State, name: str, at: datetime, states_of: Callable[[Version], str | None]) -> tuple[Version, str]:
+    """The version that a reader found under a public view's name, and what `states_of` tells of its rows' states.
+
+    Raises UsageError where nothing is recorded.
+    """
+    version = state.version_at(name, at)
+    states = states_of(version) if version is not None else None
+    if version is None or states is None:
+        raise UsageError(
+            f"nothing is recorded of {name} as of then",
+            hint="history is kept of views with an entity and an event time, as long as their version stands",
+        )
+    return version, states
 
 
 def as_of_query(version: Version, states: str, at: datetime) -> str:
@@ -195,10 +203,6 @@ def _revisions(home: Home, version: Version, listed: Mapping[str, Sequence[Piece
             f" FROM {scan(home, changes)} AS c JOIN {scan(home, listed[MOMENTS])} AS m USING ({GENERATION})"
         )
     return f"({' UNION ALL BY NAME '.join(parts)})" if parts else None
-
-
-def _equal(left: str, right: str, columns: Iterable[str]) -> str:
-    return " AND ".join(f"{left}.{quote(c)} IS NOT DISTINCT FROM {right}.{quote(c)}" for c in columns)
 
 
 def _instant(at: datetime) -> str:

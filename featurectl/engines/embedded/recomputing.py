@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from featurectl.engines.base import EVENT_TIME_TYPES, Refreshed
-from featurectl.engines.embedded.connect import quote, text_literal
-from featurectl.engines.embedded.deltas import Deltas, null_safe
+from featurectl.engines.embedded.connect import null_safe, quote, text_literal
+from featurectl.engines.embedded.deltas import Deltas
 from featurectl.engines.embedded.pieces import scan, scan_places
 from featurectl.engines.embedded.touched import touch
 from featurectl.engines.embedded.translation import version_query, version_reach

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from featurectl.engines.base import Result
-from featurectl.engines.embedded.connect import connect, duckdb_errors, quote, text_literal
-from featurectl.engines.embedded.history import NOTHING_RECORDED, as_of_query
+from featurectl.engines.embedded.connect import answer, connect, duckdb_errors, quote, text_literal
+from featurectl.engines.embedded.history import as_of_query, past_of
 from featurectl.engines.embedded.home import Home
 from featurectl.engines.risingwave.change_store import ChangeStore
 from featurectl.engines.risingwave.collecting import Collector
 from featurectl.engines.risingwave.connection import Session
 from featurectl.engines.risingwave.revisions import states_query
 from featurectl.engines.risingwave.subscriptions import history_seconds, subscribe
-from featurectl.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    import duckdb
-
-    from featurectl.engines.base import Moment, State, Version
+    from featurectl.engines.base import Moment, Result, State, Version
     from featurectl.settings import Settings
 
 __all__ = ["Recorder", "query_as_of"]
 
 _WAIT = timedelta(seconds=60)
-_BATCH = 10_000
 
 
 class Recorder:
@@ -105,16 +100,11 @@ def query_as_of(moment: Moment, settings: Settings, sql: str, at: datetime) -> I
                 con.execute(statement)
             schema: dict[str, Mapping[str, str]] = {}
             for name in query.references:
-                version = moment.state.version_at(name, at)
-                states = moment.revisions(version) if version is not None else None
-                if version is None or states is None:
-                    raise UsageError(f"nothing is recorded of {name} as of then", hint=NOTHING_RECORDED)
+                version, states = past_of(moment.state, name, at, moment.revisions)
                 rows = f"(SELECT {_typed(version)}, * EXCLUDE ({', '.join(map(quote, version.columns))}) FROM {states})"
                 con.execute(f"CREATE VIEW {quote(name)} AS {as_of_query(version, rows, at)}")
                 schema[name] = dict(version.columns)
-            cursor = con.execute(translate_query(query, in_view=False, schema=schema))
-            described = cursor.description or []
-        yield Result(tuple(c[0] for c in described), tuple(str(c[1]) for c in described), _batches(cursor))
+        yield answer(con, translate_query(query, in_view=False, schema=schema))
     finally:
         con.close()
 
@@ -128,12 +118,3 @@ def _typed(version: Version) -> str:
         for name, kind in version.columns.items()
     ]
     return ", ".join(parts)
-
-
-def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[Any, ...]]]:
-    while True:
-        with duckdb_errors("query"):
-            rows = cursor.fetchmany(_BATCH)
-        if not rows:
-            return
-        yield rows

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import DELETED, FOREVER, VISIBLE
-from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.connect import null_safe, quote
 from featurectl.engines.risingwave.change_store import DELTA, EPOCH, SEEN
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def states_query(store: ChangeStore, version: Version, contents: Contents, revis
     names = ", ".join(map(quote, version.columns))
     key = [*version.metadata["entity"], version.metadata["event_time"]]
     keys = ", ".join(map(quote, key))
-    same = " AND ".join(f"m.{quote(c)} IS NOT DISTINCT FROM e.{quote(c)}" for c in key)
+    same = null_safe("m", "e", key)
     numbers = {name for name, kind in version.columns.items() if kind == "numeric"}  # kept as text
     ordered = (f"{quote(c)}::DOUBLE" if c in numbers else quote(c) for c in (*revision, *version.columns))
     last = ", ".join(f"{value} DESC NULLS LAST" for value in ordered)
