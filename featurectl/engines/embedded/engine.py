@@ -21,7 +21,7 @@ from featurectl.engines.embedded.writer import EmbeddedWriter
 from featurectl.errors import EngineError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -38,6 +38,10 @@ __all__ = ["EmbeddedEngine"]
 _LEDGER = frozenset(f"featurectl.{table}" for table in LEDGER_TABLES)
 
 
+# The generation of a snapshot, and how far the log was read for it: per source table its topic and the offsets.
+_Read = tuple[int, "Mapping[str, tuple[str, Mapping[int, int]]]"]
+
+
 class EmbeddedEngine:
     """DuckDB in process. Writing takes the home's lock; reading takes nothing from anybody."""
 
@@ -48,11 +52,14 @@ class EmbeddedEngine:
         self._settings = settings
         self._home = Home(settings.home_dir)
         self._log = log
+        self._read: _Read | None = None
 
     def inspect(self) -> State:
         """The ledger in the newest snapshot."""
         with reading(self._home, self._settings) as con, duckdb_errors("cannot read the ledger"):
-            return State() if con is None else read_state(con)
+            state = State() if con is None else read_state(con)
+        self._read = state.generation, {source.table: (source.topic, source.offsets) for source in state.sources}
+        return state
 
     @contextmanager
     def write(self, command: str, wait: timedelta) -> Iterator[Writer]:
@@ -62,6 +69,8 @@ class EmbeddedEngine:
             con = connect(self._home.database, self._settings, self._home)
             try:
                 yield self._writer(con)
+                with duckdb_errors("cannot read the ledger"):
+                    self._read = read_positions(con)
             finally:
                 con.close()
 
@@ -69,9 +78,8 @@ class EmbeddedEngine:
         from featurectl.dialect import MACROS
 
         with duckdb_errors("cannot read the ledger"):
-            ledger = Ledger(con)
+            ledger = Ledger(con, MACROS)
             pieces = Pieces(con, self._home, self._settings.fsync)
-            ledger.keep_macros(MACROS)
             pieces.sweep_orphans()
             published = published_generation(self._home)
             if published is not None and published < ledger.generation():
@@ -144,12 +152,13 @@ class EmbeddedEngine:
         return 0
 
     def has_news(self) -> bool:
-        """Compare the log's ends with the offsets in the newest snapshot."""
-        with reading(self._home, self._settings) as con, duckdb_errors("cannot read the ledger"):
-            positions = {} if con is None else read_positions(con)
+        """Compare the log's ends with the offsets in the newest snapshot, which is opened only if it is a new one."""
+        if self._read is None or self._read[0] != published_generation(self._home):
+            with reading(self._home, self._settings) as con, duckdb_errors("cannot read the ledger"):
+                self._read = (0, {}) if con is None else read_positions(con)
         return any(
             end > offsets.get(partition, 0)
-            for topic, offsets in positions.values()
+            for topic, offsets in self._read[1].values()
             for partition, end in self._log.end_offsets(topic).items()
         )
 

@@ -19,9 +19,9 @@ from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
 from featurectl.engines.ranges import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from featurectl.engines.base import Environment
+    from featurectl.engines.base import Attempt, Environment
     from featurectl.engines.embedded.translation import Schema
 
 __all__ = ["LEDGER_TABLES", "Ledger", "read_environments", "read_positions", "read_schema", "read_state"]
@@ -61,6 +61,8 @@ CREATE TABLE IF NOT EXISTS featurectl.documents (
   kind VARCHAR, key VARCHAR, content VARCHAR, PRIMARY KEY (kind, key));
 """
 
+_GENERATION = "SELECT generation FROM featurectl.meta"
+
 LEDGER_TABLES = (
     "meta", "migrations", "versions", "numbers", "live", "releases", "offsets", "pieces", "source_tables",
     "tables", "backfills", "documents",
@@ -70,18 +72,18 @@ LEDGER_TABLES = (
 class Ledger:
     """Reads and writes the ledger on the writer's connection. Writes belong into the caller's transaction."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, macros: tuple[str, ...]) -> None:
+        """`macros`: the dialect's functions. The database has them and the tables from the last time, mostly."""
         self._con = con
-        con.execute(_SCHEMA)
-        if not con.execute("SELECT 1 FROM featurectl.meta").fetchall():
-            con.execute("INSERT INTO featurectl.meta VALUES (0)")
+        stamp = hashlib.sha256("\n".join((_SCHEMA, *macros)).encode()).hexdigest()
+        if _stamp(con) != stamp:
+            self._lay_out(macros, stamp)
 
-    def keep_macros(self, macros: tuple[str, ...]) -> None:
-        """See to it that the database has these functions of the dialect; it has them from the last time, mostly."""
-        stamp = hashlib.sha256("\n".join(macros).encode()).hexdigest()
-        if self._con.execute("SELECT 1 FROM featurectl.macros WHERE stamp = ?", [stamp]).fetchall():
-            return
+    def _lay_out(self, macros: tuple[str, ...], stamp: str) -> None:
+        self._con.execute(_SCHEMA)
         self._con.execute("BEGIN")
+        if not self._con.execute("SELECT 1 FROM featurectl.meta").fetchall():
+            self._con.execute("INSERT INTO featurectl.meta VALUES (0)")
         for statement in (*macros, "DELETE FROM featurectl.macros"):
             self._con.execute(statement)
         self._con.execute("INSERT INTO featurectl.macros VALUES (?)", [stamp])
@@ -91,13 +93,17 @@ class Ledger:
         """Everything, as of now."""
         return read_state(self._con)
 
-    def schema(self) -> Schema:
-        """The columns of every relation."""
-        return read_schema(self._con)
+    def attempts(self) -> list[Attempt]:
+        """What was begun, by number."""
+        return _attempts(_documents(self._con))
+
+    def schema(self, state: State) -> Schema:
+        """The columns of every relation of a state."""
+        return _schema(self._con, state)
 
     def generation(self) -> int:
         """The number of the last committed change."""
-        return _one(self._con, "SELECT generation FROM featurectl.meta")
+        return _one(self._con, _GENERATION)
 
     def next_generation(self) -> int:
         """Count up; the change that follows is this generation's."""
@@ -165,14 +171,21 @@ class Ledger:
             [file, json.dumps(dict(metadata)), json.dumps(dict(descriptions)), view, number],
         )
 
-    def set_refreshed(self, refreshed: Refreshed, at: datetime) -> None:
-        """A version was refreshed. Where it was computed whole, that says how long a build takes, too."""
-        view, _, number = refreshed.name.rpartition("_v")
-        whole = refreshed.seconds if refreshed.how.startswith("whole") else None
+    def set_refreshed(self, refreshed: Sequence[Refreshed], at: datetime) -> None:
+        """Versions were refreshed. Where one was computed whole, that says how long a build takes, too."""
+        if not refreshed:
+            return
+        values: list[Any] = []
+        for each in refreshed:
+            view, _, number = each.name.rpartition("_v")
+            whole = each.seconds if each.how.startswith("whole") else None
+            values += [view, int(number), each.rows, json.dumps(asdict(each)), whole]
+        rows = ", ".join(["(?, ?, ?, ?, ?::DOUBLE)"] * len(refreshed))
         self._con.execute(
-            "UPDATE featurectl.versions SET row_count = ?, refreshed_at = ?, refresh = ?,"
-            " build_seconds = coalesce(?, build_seconds) WHERE view = ? AND number = ?",
-            [refreshed.rows, at, json.dumps(asdict(refreshed)), whole, view, int(number)],
+            "UPDATE featurectl.versions AS v SET row_count = r.row_count, refreshed_at = ?, refresh = r.refresh,"
+            f" build_seconds = coalesce(r.seconds, build_seconds) FROM (VALUES {rows})"
+            " AS r(view, number, row_count, refresh, seconds) WHERE v.view = r.view AND v.number = r.number",
+            [at, *values],
         )
 
     def set_live(self, live: Mapping[str, int]) -> None:
@@ -262,18 +275,21 @@ def read_schema(con: duckdb.DuckDBPyConnection, environment: str | None = None) 
 
     The public names are production's, or those of an environment. Raises UsageError for an unknown one.
     """
+    return _schema(con, read_state(con).seen_in(environment))
+
+
+def _schema(con: duckdb.DuckDBPyConnection, state: State) -> Schema:
     rows = con.execute("SELECT name, include FROM featurectl.source_tables").fetchall()
     sources = {
         name: {column: SOURCE_TYPES[role] for role, column in json.loads(columns).items()} for name, columns in rows
     }
     tables = [row[0] for row in con.execute("SELECT name FROM featurectl.tables").fetchall()]
-    return schema_of(con, read_state(con).seen_in(environment), sources, tables)
+    return schema_of(con, state, sources, tables)
 
 
 def read_state(con: duckdb.DuckDBPyConnection) -> State:
     """The ledger on any connection that has its tables: the writer's or a snapshot's."""
     documents = _documents(con)
-    attempts = map(attempt_of, documents["attempt"])
     return State(
         migrations=tuple(_migrations(con)),
         versions=tuple(_versions(con)),
@@ -281,10 +297,10 @@ def read_state(con: duckdb.DuckDBPyConnection) -> State:
         next_numbers=dict(con.execute("SELECT view, next_number FROM featurectl.numbers").fetchall()),
         sources=tuple(_sources(con)),
         releases=tuple(_releases(con)),
-        generation=_one(con, "SELECT generation FROM featurectl.meta"),
+        generation=_one(con, _GENERATION),
         pins=tuple(map(pin_of, documents["pin"])),
         environments={environment.name: environment for environment in map(environment_of, documents["environment"])},
-        attempts=tuple(sorted(attempts, key=lambda attempt: attempt.number)),
+        attempts=tuple(_attempts(documents)),
     )
 
 
@@ -296,24 +312,24 @@ def read_environments(con: duckdb.DuckDBPyConnection) -> list[Environment]:
 def _documents(con: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
     """Documents by kind, in the order of their keys."""
     found: dict[str, list[dict[str, Any]]] = {"pin": [], "environment": [], "attempt": []}
-    if _has(con, "documents"):
-        for kind, content in con.execute(
-            "SELECT kind, content FROM featurectl.documents ORDER BY kind, key"
-        ).fetchall():
-            found.setdefault(kind, []).append(json.loads(content))
+    for kind, content in _rows(con, "SELECT kind, content FROM featurectl.documents ORDER BY kind, key", None):
+        found.setdefault(kind, []).append(json.loads(content))
     return found
 
 
-def _has(con: duckdb.DuckDBPyConnection, table: str, column: str | None = None) -> bool:
-    """Whether the ledger has the table, and the column: a snapshot that an older featurectl published lacks some.
+def _attempts(documents: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Attempt]:
+    return sorted(map(attempt_of, documents["attempt"]), key=lambda attempt: attempt.number)
 
-    Not asked of duckdb_columns() and duckdb_tables(), which look at every view to tell.
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str, older: str | None) -> list[tuple[Any, ...]]:
+    """What a query answers; on a snapshot of an older featurectl, whose ledger lacks something, what `older` does.
+
+    None stands for no rows.
     """
     try:
-        described = con.execute(f"SELECT name FROM pragma_table_info('featurectl.{table}')").fetchall()
-    except duckdb.CatalogException:
-        return False
-    return column is None or (column,) in described
+        return con.execute(query).fetchall()
+    except (duckdb.BinderException, duckdb.CatalogException):
+        return con.execute(older).fetchall() if older is not None else []
 
 
 def _migrations(con: duckdb.DuckDBPyConnection) -> Iterable[MigrationRun]:
@@ -322,11 +338,11 @@ def _migrations(con: duckdb.DuckDBPyConnection) -> Iterable[MigrationRun]:
 
 
 def _versions(con: duckdb.DuckDBPyConnection) -> Iterable[Version]:
-    newer = "refresh" if _has(con, "versions", "refresh") else "NULL"
-    rows = con.execute(
+    query = (
         "SELECT view, number, fingerprint, own_fingerprint, normaliser, text, file, inputs, metadata, columns,"
-        f" descriptions, row_count, build_seconds, refreshed_at, {newer} FROM featurectl.versions ORDER BY position"
-    ).fetchall()
+        " descriptions, row_count, build_seconds, refreshed_at, {} FROM featurectl.versions ORDER BY position"
+    )
+    rows = _rows(con, query.format("refresh"), query.format("NULL"))
     for view, number, fp, own, normaliser, text, file, inputs, metadata, columns, described, *rest in rows:
         yield Version(
             view, number, fp, own, normaliser, text, file, json.loads(inputs), json.loads(metadata),
@@ -339,13 +355,13 @@ def _sources(con: duckdb.DuckDBPyConnection) -> Iterable[SourceState]:
     rows: dict[str, int] = {}
     for relation, count in con.execute("SELECT relation, row_count FROM featurectl.pieces").fetchall():
         rows[relation] = rows.get(relation, 0) + count
-    positions = read_positions(con)
+    _, positions = read_positions(con)
     tables = con.execute("SELECT name, topic FROM featurectl.source_tables ORDER BY 1").fetchall()
     return (SourceState(name, topic, positions[name][1], rows.get(name, 0)) for name, topic in tables)
 
 
-def read_positions(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, dict[int, int]]]:
-    """Per source table its topic, and per partition the offset of the first event that it does not have."""
+def read_positions(con: duckdb.DuckDBPyConnection) -> tuple[int, dict[str, tuple[str, dict[int, int]]]]:
+    """The generation; per source table its topic, and per partition the offset of the first event that it lacks."""
     found: dict[str, tuple[str, dict[int, int]]] = {
         name: (topic, {}) for name, topic in con.execute("SELECT name, topic FROM featurectl.source_tables").fetchall()
     }
@@ -353,19 +369,24 @@ def read_positions(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, dict[
         "SELECT source_table, log_partition, next_offset FROM featurectl.offsets ORDER BY log_partition"
     ).fetchall():
         found[table][1][partition] = offset
-    return found
+    return _one(con, _GENERATION), found
 
 
 def _releases(con: duckdb.DuckDBPyConnection) -> Iterable[Release]:
-    newer = "command, back_to, environment" if _has(con, "releases", "command") else "'apply', NULL, NULL"
-    rows = con.execute(
-        f"SELECT number, plan_id, finished_at, who, git_commit, seconds, live, {newer} FROM featurectl.releases"
-        " ORDER BY 1"
-    ).fetchall()
+    query = (
+        "SELECT number, plan_id, finished_at, who, git_commit, seconds, live, {} FROM featurectl.releases ORDER BY 1"
+    )
+    rows = _rows(con, query.format("command, back_to, environment"), query.format("'apply', NULL, NULL"))
     return (
         Release(number, plan_id, _utc(at), who, commit, seconds, json.loads(live), *rest)
         for number, plan_id, at, who, commit, seconds, live, *rest in rows
     )
+
+
+def _stamp(con: duckdb.DuckDBPyConnection) -> str | None:
+    """What the tables and functions of a database were made of; None where there are none."""
+    rows = _rows(con, "SELECT stamp FROM featurectl.macros", None)
+    return rows[0][0] if rows else None
 
 
 def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:

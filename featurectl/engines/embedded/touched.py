@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Touched", "touch"]
 
-_RAW, _TOUCHED = "temp.featurectl_reached", "temp.featurectl_touched"
+_TOUCHED = "temp.featurectl_touched"
 _FIRST, _LAST = "'-infinity'::TIMESTAMP", "'infinity'::TIMESTAMP"
 _RANGES_AT_MOST = 64
 
@@ -100,12 +100,12 @@ def touch(
     """What these changes touch. None of the inputs may reach everything."""
     keys = reach.entity if all(given.entity is not None for given, _ in changed) else ()
     parts = [part for given, delta in changed for rows in delta.parts for part in _reached(given, rows, len(keys))]
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {_bare(_RAW)} AS SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})")
-    found = _merge(con, len(keys), 0)
+    raw = " UNION ALL ".join(parts)
+    found = _merge(con, raw, len(keys), 0)
     if found.most > _RANGES_AT_MOST:
         finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
         span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
-        found = _merge(con, len(keys), int(span) // _RANGES_AT_MOST)
+        found = _merge(con, raw, len(keys), int(span) // _RANGES_AT_MOST)
     listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
     ranges = () if keys else tuple(con.execute(listed).fetchall())
     first, last, undated = found.first, found.last, found.undated
@@ -140,17 +140,19 @@ class _Ranges(NamedTuple):
     undated: bool
 
 
-def _merge(con: duckdb.DuckDBPyConnection, keys: int, tolerance: int) -> _Ranges:
-    """Merge ranges whose gap is at most `tolerance` microseconds."""
+def _merge(con: duckdb.DuckDBPyConnection, raw: str, keys: int, tolerance: int) -> _Ranges:
+    """Merge the ranges that a query answers, as far as their gap is at most `tolerance` microseconds."""
     names = "".join(f"k{n}, " for n in range(keys))
     by = f"PARTITION BY {names.rstrip(', ')} " if keys else ""
     before = f"max(hi) OVER ({by}ORDER BY lo, hi ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_bare(_TOUCHED)} AS SELECT {names}min(lo) AS lo, max(hi) AS hi FROM ("
+        f"CREATE OR REPLACE TEMP TABLE {_TOUCHED.removeprefix('temp.')} AS"
+        f" WITH reached AS MATERIALIZED (SELECT DISTINCT * FROM ({raw}))"
+        f" SELECT {names}min(lo) AS lo, max(hi) AS hi FROM ("
         f"SELECT *, sum(opens) OVER ({by}ORDER BY lo, hi ROWS UNBOUNDED PRECEDING) AS island FROM ("
-        f"SELECT *, (coalesce(lo > {before} + to_microseconds({tolerance}), true))::INT AS opens FROM {_RAW}"
+        f"SELECT *, (coalesce(lo > {before} + to_microseconds({tolerance}), true))::INT AS opens FROM reached"
         f" WHERE lo IS NOT NULL)) GROUP BY {names}island"
-        f" UNION ALL SELECT DISTINCT {names}lo, hi FROM {_RAW} WHERE lo IS NULL"
+        f" UNION ALL SELECT DISTINCT {names}lo, hi FROM reached WHERE lo IS NULL"
     )
     each = f"SELECT count(lo) AS n, min(lo) AS lo, max(hi) AS hi, count(*) - count(lo) AS undated FROM {_TOUCHED}"
     if keys:
@@ -226,10 +228,6 @@ def _constant(at: datetime, shift: int, kind: str) -> str:
 def _said(at: str) -> str:
     """A time as far as Python has it; NULL stands for an end that is not there."""
     return f"CASE WHEN {at} > TIMESTAMP '0002-01-01' AND {at} < TIMESTAMP '9998-01-01' THEN {at} END"
-
-
-def _bare(table: str) -> str:
-    return table.removeprefix("temp.")
 
 
 def _one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:

@@ -348,7 +348,8 @@ class EmbeddedWriter:
         """Bring every version up to date that the changed relations reach; None is a change that is not known."""
         for name, pieces in new_pieces.items():
             self._shown.show(name, pieces)
-        state, schema, tables = self._ledger.state(), self._known_schema(), self._ledger.tables()
+        state = self._ledger.state()
+        schema, tables = self._known_schema(state), self._ledger.tables()
         recomputing = Recomputing(self._con, self._home, self._pieces, self._shown, schema, tables, new_pieces)
         for name, delta in deltas.items():
             recomputing.deltas.add(name, delta)
@@ -427,12 +428,11 @@ class EmbeddedWriter:
             self._pieces.replace(MOMENTS, merged, generation)
         now = datetime.now(UTC)
         self._pieces.replace_all(new_pieces, generation)
-        for part in refreshed:
-            self._ledger.set_refreshed(part, now)
+        self._ledger.set_refreshed(refreshed, now)
 
-    def _known_schema(self) -> Schema:
+    def _known_schema(self, state: State | None = None) -> Schema:
         if self._schema is None:
-            self._schema = self._ledger.schema()
+            self._schema = self._ledger.schema(state or self._ledger.state())
         return self._schema
 
     def _run(self, statement: Statement) -> str | None:
@@ -464,7 +464,7 @@ class EmbeddedWriter:
             )
 
     def _end_interrupted(self) -> None:
-        left = interrupted(self._ledger.state().attempts)
+        left = interrupted(self._ledger.attempts())
         if not left:
             return
         with duckdb_errors("writing the ledger"), self._committed():
