@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from featurectl.settings import Settings
 
 __all__ = [
+    "Interval",
     "Time",
     "duration_of",
     "end_progress",
@@ -119,6 +121,26 @@ class Time(click.ParamType[datetime]):
             return time_of("", value)
         except UsageError:
             self.fail(f"{value!r} is not a time such as 2024-06-01 or 2024-06-01T12:00:00Z", param, ctx)
+
+
+class Interval(click.ParamType[float]):
+    """Seconds, as a number or with a unit: 0.5, 1s, 500ms, 2min."""
+
+    name = "interval"
+    _UNITS: ClassVar[dict[str, float]] = {"": 1.0, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Raises click's error for what is none, or shorter than a hundredth of a second."""
+        if isinstance(value, float):
+            return value
+        number = value.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
+        try:
+            seconds = float(number) * self._UNITS[value.strip()[len(number) :]]
+        except (ValueError, KeyError):
+            seconds = math.nan
+        if not 0.01 <= seconds < math.inf:
+            self.fail(f"{value!r} is not an interval of 10ms or more, such as 1s, 500ms or 2min", param, ctx)
+        return seconds
 
 
 def duration_of(flag: str, text: str | None) -> timedelta | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featurectl.cli._context import (
+    Interval,
     Time,
     end_progress,
     open_engine_and_project,
@@ -33,8 +34,8 @@ __all__ = ["backfill", "run", "test"]
 @click.command()
 @click.option("--once", is_flag=True, help="Stop when caught up with the log.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.01), default=1.0, show_default=True, metavar="SECONDS",
-    help="How often to look for new events.",
+    "--interval", type=Interval(), default="1s", show_default=True, metavar="TIME",
+    help="How often to look for new events: 1s, 500ms, 0.5.",
 )  # fmt: skip
 @click.pass_context
 def run(ctx: click.Context, once: bool, interval: float) -> None:
@@ -45,7 +46,7 @@ def run(ctx: click.Context, once: bool, interval: float) -> None:
 
     \b
     Example:
-      featurectl run --interval 1
+      featurectl run --interval 1s
     """
     from featurectl.services.refreshing import follow, refresh_once
     from featurectl.stopping import Stop

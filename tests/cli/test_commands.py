@@ -8,10 +8,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import click
 import duckdb
 import pytest
 
 from featurectl.cli import cli, main
+from featurectl.cli._context import Interval
 from tests.workspace import ROOT, SOLAR, Workspace
 
 if TYPE_CHECKING:
@@ -150,3 +152,14 @@ def test_errors_are_one_line_with_a_hint(call, tmp_path: Path) -> None:  # type:
     assert "no view or table 'nowhere'" in call("query", "SELECT 1 FROM nowhere", code=1)
     assert "unknown" in call("query", "-o", "xml", code=2)
     assert "is empty" in call("backfill", "x", "--from", "2024-01-02", "--to", "2024-01-01", code=2)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1", 1), ("0.5", 0.5), ("500ms", 0.5), (" 2 min", 120), ("1h", 3600)])
+def test_an_interval_is_seconds_or_has_a_unit(text: str, seconds: float) -> None:
+    assert Interval().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5ms", "-1", "nan", "inf", "1x", "1 s 2"])
+def test_what_is_no_interval_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not an interval of 10ms or more"):
+        Interval().convert(text, None, None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from featurectl.engines.risingwave.change_store import ChangeStore
+from featurectl.engines.risingwave.change_store import ChangeStore, Contents
 from featurectl.engines.risingwave.subscriptions import read_subscriptions
 from featurectl.errors import UsageError
 from featurectl.services.releasing import rollback
@@ -20,7 +20,7 @@ from tests.killing import Killer
 from tests.risingwave.project import SmallProject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
@@ -127,6 +127,21 @@ def at_epoch(project: SmallProject, version: str, epoch: int) -> list[tuple[Any,
         ).fetchall()
 
 
+def recorded(project: SmallProject, version: str) -> Contents | None:
+    """What is kept of a version by now, of whatever subscription."""
+    path = ChangeStore(project.settings).folder(version) / "contents.json"
+    if not path.exists():
+        return None
+    return ChangeStore(project.settings).read(version, json.loads(path.read_text())["subscription"])
+
+
+def wait_until(what: Callable[[], bool], meanwhile: Callable[[], None]) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
+        meanwhile()
+
+
 def subscriptions(project: SmallProject) -> list[str]:
     """The versions that have one."""
     rows = project.sql("SELECT name FROM rw_catalog.rw_subscriptions ORDER BY name")
@@ -201,6 +216,54 @@ def test_a_collector_killed_anywhere_loses_and_doubles_nothing(readings: Reading
     for _, epoch, found in readings.seen:
         assert at_epoch(project, "hourly_v1", epoch) == found["hourly"], epoch
     assert project.engine.record_changes() == 0
+
+
+def test_who_follows_is_killed_again_and_again(readings: Readings) -> None:
+    project = readings.project
+    for _ in range(4):
+        follower = project.start("run", "--interval", "50ms")
+        try:
+            known = recorded(project, "hourly_v1")
+            wait_until(lambda known=known: recorded(project, "hourly_v1") != known, readings.change)
+            for _ in range(3):  # while it is at work
+                readings.change()
+                readings.look()
+        finally:
+            follower.kill()
+            follower.communicate()
+    project.engine.record_changes()
+    for _, epoch, found in readings.seen:
+        assert at_epoch(project, "hourly_v1", epoch) == found["hourly"], epoch
+    assert project.engine.record_changes() == 0
+
+
+def test_changes_older_than_a_view_keeps_them_become_part_of_its_base(tmp_path: Path, risingwave_dsn: str) -> None:
+    from tests.risingwave.databases import database
+
+    files = {**FILES, "sql/hourly.sql": FILES["sql/hourly.sql"].replace("*/", "history: {keep: 2 seconds}\n*/", 1)}
+    with database(risingwave_dsn) as dsn:
+        readings = Readings(project := SmallProject(tmp_path / "project", dsn, files))
+        project.apply()
+
+        def change_and_record() -> None:
+            readings.change()
+            project.engine.record_changes()
+
+        def base() -> str:
+            contents = recorded(project, "hourly_v1")
+            return contents.base if contents is not None else ""
+
+        change_and_record()
+        first = base()
+        wait_until(lambda: base() != first, change_and_record)
+        change_and_record()
+        readings.look()
+        folded = recorded(project, "hourly_v1")
+        assert folded is not None
+        assert folded.parts[0].first > readings.seen[-1][1] - 60_000
+        [(at, epoch, found)] = readings.seen
+        assert at_epoch(project, "hourly_v1", epoch) == found["hourly"]
+        assert readings.remembered(at) == found
 
 
 @pytest.mark.slow

@@ -55,6 +55,14 @@ EVENTS = [
     b"[1]",
     reading(7, -1e3, "south", state="off"),
 ]
+LAST_REVISIONS = [
+    ("north", at(3), 40),
+    ("north", at(4), 50.5),
+    ("north", at(5), None),
+    ("south", at(3), None),
+    ("south", at(4), 70),
+    ("south", at(5), None),
+]
 WORDS = (
     "training-set",
     "--from",
@@ -86,14 +94,7 @@ def publish(project: ReleaseProject, messages: list[bytes]) -> None:
 def test_the_last_revision_of_each_time_counts(applied_with_events: ReleaseProject, tmp_path: Path, name: str) -> None:
     out = tmp_path / "train.parquet"
     said = applied_with_events.run(*WORDS, "--label", f"{name}.mw", "--horizon", "1h", "--out", str(out))
-    assert rows(out, "place, event_timestamp, mw_in_1h") == [
-        ("north", at(3), 40),
-        ("north", at(4), 50.5),
-        ("north", at(5), None),
-        ("south", at(3), None),
-        ("south", at(4), 70),
-        ("south", at(5), None),
-    ]
+    assert rows(out, "place, event_timestamp, mw_in_1h") == LAST_REVISIONS
     assert "meters_raw: 3 of 6 rows found an event, of 5 out of 12" in said
     told = manifest(out)
     assert told["views"]["meters_raw"]["fields"] == {"place": "place"}

@@ -10,7 +10,7 @@ from featurectl.engines.risingwave.connection import Session
 from featurectl.engines.risingwave.errors import DUPLICATE, NOT_FOUND, sql_state
 from featurectl.engines.risingwave.ledger import SCHEMA
 from featurectl.engines.risingwave.sql import quote
-from featurectl.errors import EngineError, MigrationChanged
+from featurectl.errors import EngineError, MigrationChanged, UnsupportedOnEngine
 from featurectl.project.kafka_properties import with_secrets, without_secrets
 
 if TYPE_CHECKING:
@@ -33,14 +33,28 @@ def migrate(settings: Settings, mark: str, ledger: Ledger, migration: Migration)
     A statement in the middle that fails leaves those before it: they are in the journal, and the next call goes on
     with the mended statement. One that was under way when the process was killed runs again: an INSERT into a table
     without a primary key may then have its rows twice. Raises MigrationChanged if one that ran was edited since,
-    EngineError with the line.
+    UnsupportedOnEngine for a source table whose place in the log could not be told, EngineError with the line.
     """
+    _require_positions(migration)
     session = Session(settings, "apply")  # of its own: a migration may SET what must not leak
     session.mark = mark
     try:
         _run_all(settings, session, ledger, migration)
     finally:
         session.close()
+
+
+def _require_positions(migration: Migration) -> None:
+    """How far a source table has read the log is known by these columns alone: no others tell it on every server."""
+    for table in migration.source_tables:
+        for column in ("partition", "offset"):
+            if column not in table.include:
+                raise UnsupportedOnEngine(
+                    f"the source table {table.name} without INCLUDE {column}",
+                    engine="risingwave",
+                    file=migration.file,
+                    hint=f"add: INCLUDE {column} AS log_{column}",
+                )
 
 
 def _run_all(settings: Settings, session: Session, ledger: Ledger, migration: Migration) -> None:
