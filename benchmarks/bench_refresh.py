@@ -45,6 +45,8 @@ from featurectl.settings import load_settings  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from featurectl.engines.base import Engine
+
 TOPIC = "solar_production_raw"
 START = datetime(2020, 1, 1, tzinfo=UTC)
 HOURS_OF_A_YEAR = 8_766
@@ -321,6 +323,10 @@ def live(folder: Path, rows: int, regions: int, seconds: int) -> None:
     log = open_log(settings)
     engine = open_engine(settings, log)
     refresh_once(engine)
+    # An earlier run on the same history left its marks: this one's are greater, and its hours come later.
+    first = int(_one(engine, "SELECT max(production_mw)::bigint AS n FROM features_enriched WHERE region = 'marker'"))
+    newest = _one(engine, 'SELECT max("timestamp") AS t FROM features_enriched')
+    hours = int((newest - START) / timedelta(hours=1)) + 1
     command = [sys.executable, "-m", "featurectl", "--project", str(ROOT), "run", "--interval", "1s"]
     environment = {**os.environ, "FEATURECTL_HOME": str(home)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -333,8 +339,7 @@ def live(folder: Path, rows: int, regions: int, seconds: int) -> None:
     def look() -> None:
         sql = "SELECT max(production_mw)::bigint AS n FROM features_enriched WHERE region = 'marker'"
         while not ended.is_set():
-            with engine.query(sql) as result:
-                newest = result.all()[0][0] or 0
+            newest = int(_one(engine, sql)) - first
             at = time.monotonic()
             for mark in [mark for mark in published if mark <= newest and mark not in seen]:
                 seen[mark] = at
@@ -350,8 +355,9 @@ def live(folder: Path, rows: int, regions: int, seconds: int) -> None:
         with log.writer(TOPIC) as writer:
             for second in range(seconds):
                 hour = hours + second // 4
-                mark = Event(message(0, hour, second + 1).replace(b'"R0"', b'"marker"'))
+                mark = Event(message(0, hour, first + second + 1).replace(b'"R0"', b'"marker"'))
                 writer.append([Event(message(n % regions, hour, second + n / 7)) for n in range(999)] + [mark])
+                writer.flush()
                 published[second + 1] = time.monotonic()
                 ended.wait(max(0.0, started + second + 1 - time.monotonic()))
         deadline = time.monotonic() + 60
@@ -363,6 +369,12 @@ def live(folder: Path, rows: int, regions: int, seconds: int) -> None:
         process.terminate()
         process.wait(30)
     report_live(published, seen, memory, started)
+
+
+def _one(engine: Engine, sql: str) -> Any:
+    """The value that a query answers; 0 for none."""
+    with engine.query(sql) as result:
+        return result.all()[0][0] or 0
 
 
 def report_live(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -284,6 +285,13 @@ def test_a_home_that_was_moved_says_so_and_apply_mends_it(tmp_path: Path) -> Non
         moved.features()
     assert moved.apply().plan.is_empty
     assert len(moved.features()) == 1
+
+
+def test_where_a_home_is_can_be_read_at_any_time(workspace: Workspace) -> None:
+    with (workspace.settings.home_dir / "snapshots" / "home.txt").open() as before:
+        workspace.publish(SOLAR, [EVENT % (1, 7)])
+        workspace.refresh()
+        assert os.fstat(before.fileno()).st_nlink == 0  # a whole file took the place of the old one
 
 
 def test_a_second_apply_is_refused_at_once(workspace: Workspace) -> None:

@@ -67,7 +67,9 @@ def publish(
     unfinished.chmod(0o444)
     target = home.snapshots / f"{generation:010d}.duckdb"
     unfinished.replace(target)
-    (home.snapshots / _WHERE).write_text(str(home.root), encoding="utf-8")
+    where = home.scratch / _WHERE
+    where.write_text(str(home.root), encoding="utf-8")
+    where.replace(home.snapshots / _WHERE)  # whole: a reader may look at it in this moment
     link = home.scratch / "features.duckdb"
     link.unlink(missing_ok=True)
     link.symlink_to(target.relative_to(home.root))
