@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from featurectl.project.lint.scopes import conjuncts
+from featurectl.project.lint.scopes import conjuncts, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from featurectl.project.lint.scopes import Scope
 
-__all__ = ["exact_percentiles", "poisoned_by_nan"]
+__all__ = ["exact_percentiles", "percentiles_of_all_rows", "poisoned_by_nan"]
 
 _EXACT = ("percentile_cont", "percentile_disc", "mode")
 _RUNNING = ("sum", "avg", "stddev_samp", "stddev_pop", "stddev", "var_samp", "var_pop", "variance")
@@ -25,6 +25,16 @@ def exact_percentiles(scope: Scope) -> Iterator[tuple[exp.Expression, str]]:
         name = str(node.this.this).lower()
         if name in _EXACT:
             yield node, name
+
+
+def percentiles_of_all_rows(scope: Scope) -> Iterator[tuple[exp.Expression, str]]:
+    """RW210. FILTER does not keep a NULL away from it, WHERE does."""
+    for node in scope.nodes(exp.WithinGroup):
+        if str(node.this.this).lower() != "approx_percentile" or scope.select.args.get("group") is not None:
+            continue
+        ordered = node.expression.expressions[0]
+        if not is_there(scope, ordered.this if isinstance(ordered, exp.Ordered) else ordered):
+            yield node, "approx_percentile without GROUP BY of what can be NULL"
 
 
 def poisoned_by_nan(scope: Scope) -> Iterator[tuple[exp.Expression, str]]:

@@ -34,6 +34,7 @@ _CHECKS: dict[str, Check] = {
     "RW206": relations.stars,
     "RW207": aggregates.poisoned_by_nan,
     "RW208": windows.frames_without_values,
+    "RW210": aggregates.percentiles_of_all_rows,
 }
 _OF_TRAINING = ("RW204",)
 

@@ -185,6 +185,16 @@ _TABLE = (
         "SELECT k, date_trunc('hour', t) AS t, max(n) AS highest FROM orders GROUP BY k, date_trunc('hour', t)",
     ),
     Rule(
+        "RW210",
+        "percentile-of-all-rows",
+        "error",
+        "the first NULL that comes to approx_percentile without GROUP BY in a view ends the RisingWave server (2.6.3);"
+        " FILTER does not keep it away",
+        "keep it out by WHERE, or group",
+        "SELECT approx_percentile(0.5, 0.01) WITHIN GROUP (ORDER BY v) AS p FROM orders",
+        "SELECT approx_percentile(0.5, 0.01) WITHIN GROUP (ORDER BY v) AS p FROM orders WHERE v IS NOT NULL",
+    ),
+    Rule(
         "RW901",
         "suppression-without-reason",
         "error",

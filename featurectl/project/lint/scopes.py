@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Types = Mapping[str, str | None]
 
-__all__ = ["TEMPORAL", "Relation", "Scope", "Source", "columns_of_query", "conjuncts", "line", "scopes_of"]
+__all__ = ["TEMPORAL", "Relation", "Scope", "Source", "columns_of_query", "conjuncts", "is_there", "line", "scopes_of"]
 
 TEMPORAL = ("date", "timestamp", "timestamptz")
 _UNKNOWN = "?"  # no type has this name
@@ -229,3 +229,19 @@ def _queries_in(node: exp.Expression) -> Iterator[exp.Expression]:
 def _renamed(cte: exp.Expression, columns: Types | None) -> Types | None:
     names = [column.name for column in cte.args["alias"].args.get("columns") or []]
     return dict(zip(names, columns.values(), strict=False)) if names and columns is not None else columns
+
+
+def is_there(scope: Scope, argument: exp.Expression) -> bool:
+    """Whether a value is never NULL: a literal, coalesce with one, or what WHERE compares or says."""
+    if isinstance(argument, exp.Literal):
+        return True
+    if isinstance(argument, exp.Anonymous) and str(argument.this).lower() == "coalesce":
+        return any(isinstance(part, exp.Literal) for part in argument.expressions)
+    where = scope.select.args.get("where")
+    held = conjuncts(where.this) if where is not None else []
+    return any(
+        argument in (part.this, part.args.get("expression"))
+        if isinstance(part, exp.EQ | exp.NEQ | exp.LT | exp.LTE | exp.GT | exp.GTE | exp.Between)
+        else isinstance(part, exp.Not) and isinstance(part.this, exp.Is) and part.this.this == argument
+        for part in held
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from featurectl.project.lint.scopes import TEMPORAL, conjuncts
+from featurectl.project.lint.scopes import TEMPORAL, is_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,7 @@ def frames_without_values(scope: Scope) -> Iterator[tuple[exp.Expression, str]]:
         argument = _call(window).expressions[0]
         if name == "avg" and scope.type_of(argument) not in ("double", "real"):
             continue
-        if not _has_current_row(spec) or not _is_there(scope, argument):
+        if not _has_current_row(spec) or not is_there(scope, argument):
             yield window, f"{name} over a frame that can lose all its values: {left}, not NULL"
 
 
@@ -120,22 +120,6 @@ def _has_current_row(spec: exp.Expression) -> bool:
     start = spec.args.get("start") == "CURRENT ROW" or spec.args.get("start_side") == "PRECEDING"
     end = spec.args.get("end") in (None, "CURRENT ROW") or spec.args.get("end_side") == "FOLLOWING"
     return start and end
-
-
-def _is_there(scope: Scope, argument: exp.Expression) -> bool:
-    """Whether a value is never NULL: a literal, coalesce with one, or what WHERE compares or says."""
-    if isinstance(argument, exp.Literal):
-        return True
-    if isinstance(argument, exp.Anonymous) and str(argument.this).lower() == "coalesce":
-        return any(isinstance(part, exp.Literal) for part in argument.expressions)
-    where = scope.select.args.get("where")
-    held = conjuncts(where.this) if where is not None else []
-    return any(
-        argument in (part.this, part.args.get("expression"))
-        if isinstance(part, exp.EQ | exp.NEQ | exp.LT | exp.LTE | exp.GT | exp.GTE | exp.Between)
-        else isinstance(part, exp.Not) and isinstance(part.this, exp.Is) and part.this.this == argument
-        for part in held
-    )
 
 
 def _part(scope: Scope, window: exp.Expression, key: str) -> exp.Expression | None:
