@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -139,6 +140,13 @@ def test_what_other_producers_write(
     assert from_chunks(log, topic)[0] == found
 
 
+def wait_for_marks(log: KafkaLog, topic: str, end: int) -> None:
+    """The broker answers that a transaction has ended before its mark is in the partition."""
+    deadline = time.monotonic() + 60
+    while log.end_offsets(topic) != {0: end}:
+        assert time.monotonic() < deadline
+
+
 def test_transactions_of_others(
     make_log: Callable[..., KafkaLog], kafka_topic: Callable[..., str], raw_producer: Callable[..., Any]
 ) -> None:
@@ -150,6 +158,7 @@ def test_transactions_of_others(
         producer.produce(topic, value)
         producer.flush()
         end()
+    wait_for_marks(log, topic, 4)
     # Two messages, each followed by a mark: the chunk reaches behind what has no message.
     found, positions = from_chunks(log, topic)
     assert ([record.value for record in found], positions) == ([b"kept"], {0: 4})
@@ -159,6 +168,7 @@ def test_transactions_of_others(
     producer.flush()
     assert log.end_offsets(topic) == positions, "what is not committed is not there yet"
     producer.commit_transaction()
+    wait_for_marks(log, topic, 6)
     found, positions = from_chunks(log, topic, positions)
     assert ([record.value for record in found], positions) == ([b"open"], {0: 6})
 
