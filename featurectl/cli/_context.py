@@ -133,9 +133,9 @@ class Interval(click.ParamType[float]):
         """Raises click's error for what is none, or shorter than a hundredth of a second."""
         if isinstance(value, float):
             return value
-        number = value.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
+        number, unit = _number_and_unit(value)
         try:
-            seconds = float(number) * self._UNITS[value.strip()[len(number) :]]
+            seconds = float(number) * self._UNITS[unit]
         except (ValueError, KeyError):
             seconds = math.nan
         if not 0.01 <= seconds < math.inf:
@@ -149,8 +149,7 @@ def duration_of(flag: str, text: str | None) -> timedelta | None:
 
     if text is None:
         return None
-    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
-    unit = text.strip()[len(number) :]
+    number, unit = _number_and_unit(text)
     try:
         found = parse_duration(f"{number} {_SHORT.get(unit, unit)}")
     except ValueError:
@@ -158,3 +157,9 @@ def duration_of(flag: str, text: str | None) -> timedelta | None:
     if not found:
         raise UsageError(f"{flag}: {text!r} is nothing", hint="such as 24h, 30min or 7d")
     return found
+
+
+def _number_and_unit(text: str) -> tuple[str, str]:
+    """What stands before the letters at the end, and these."""
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
+    return number, text.strip()[len(number) :]
