@@ -382,9 +382,14 @@ def test_nothing_recorded_is_said(simulation: Simulation) -> None:
         simulation.training_set(["silent.value"])
 
 
-def test_history_is_kept_compactly(simulation: Simulation) -> None:
-    for value in range(14):
+def test_history_is_kept_compactly(simulation: Simulation, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in range(13):
         simulation.arrive(("north", 2, value))
+    # Replaced pieces lie there for some seconds, for readers that are about to open them: how many is the clock's.
+    monkeypatch.setattr("featurectl.engines.embedded.snapshot._GRACE_SECONDS", 0.0)
+    simulation.arrive(("north", 2, 13))
+    with simulation.project.engine.write("test", timedelta(0)):
+        pass  # a writer that opens the home clears away what was merged before anybody could read it
     pieces = simulation.project.settings.home_dir / "pieces"
     rows = simulation.project.rows(
         "SELECT relation, count(*), sum(row_count::bigint) FROM featurectl.pieces GROUP BY 1"
@@ -393,5 +398,5 @@ def test_history_is_kept_compactly(simulation: Simulation) -> None:
     assert kept["readings_v1$changes"][1] == 13
     assert kept["readings_v1$changes"][0] <= 5
     assert kept["$moments"][1] == 13
-    assert len(list((pieces / "readings_v1$changes").glob("*.parquet"))) <= 9
+    assert len(list((pieces / "readings_v1$changes").glob("*.parquet"))) == kept["readings_v1$changes"][0]
     assert not [name for name in kept if name.startswith("silent_v1$")]
