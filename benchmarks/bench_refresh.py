@@ -55,16 +55,20 @@ TABLES = """
 CREATE TABLE events (log_offset BIGINT, region VARCHAR, t TIMESTAMPTZ, mw DOUBLE);
 CREATE TABLE readings (region VARCHAR, t TIMESTAMPTZ, mw DOUBLE);
 CREATE TABLE hourly (region VARCHAR, hour TIMESTAMPTZ, mw DOUBLE);
-CREATE TABLE windows (region VARCHAR, hour TIMESTAMPTZ, ma DOUBLE);
-CREATE TABLE features (region VARCHAR, hour TIMESTAMPTZ, mw DOUBLE, ma DOUBLE, lag_1h DOUBLE, lag_24h DOUBLE);
+CREATE TABLE weather (region VARCHAR, hour TIMESTAMPTZ, temperature DOUBLE, cloud_cover DOUBLE, radiation DOUBLE,
+  latitude DOUBLE, longitude DOUBLE);
+CREATE TABLE windows (region VARCHAR, hour TIMESTAMPTZ, ma DOUBLE, temperature_ma DOUBLE, cloud_cover_ma DOUBLE);
+CREATE TABLE features (region VARCHAR, hour TIMESTAMPTZ, mw DOUBLE, temperature DOUBLE, cloud_cover DOUBLE,
+  radiation DOUBLE, latitude DOUBLE, longitude DOUBLE, ma DOUBLE, temperature_ma DOUBLE, cloud_cover_ma DOUBLE,
+  lag_1h DOUBLE, lag_24h DOUBLE, hour_of_day INTEGER, day_of_week INTEGER, is_weekend BOOLEAN);
 """
 FILLED = """
 INSERT INTO events SELECT log_offset, region, "timestamp", production_mw FROM s.solar_events ORDER BY "timestamp";
 INSERT INTO readings SELECT region, "timestamp", production_mw FROM s.solar_readings ORDER BY "timestamp";
 INSERT INTO hourly SELECT region, hour, production_mw FROM s.solar_hourly ORDER BY hour;
-INSERT INTO windows SELECT region, hour, production_ma_24h FROM s.production_windows ORDER BY hour;
-INSERT INTO features SELECT region, "timestamp", production_mw, production_ma_24h, production_lag_1h, production_lag_24h
-FROM s.features_enriched ORDER BY "timestamp";
+INSERT INTO weather SELECT * FROM s.weather_hourly ORDER BY hour;
+INSERT INTO windows SELECT * FROM s.production_windows ORDER BY hour;
+INSERT INTO features SELECT * FROM s.features_enriched ORDER BY "timestamp";
 """
 # What somebody would write who knows these views: each event is one hour's reading, which alters 25 hours of means
 # and two lags. Bounds on the time are written out, so that DuckDB skips what lies before them.
@@ -90,18 +94,22 @@ DELETE FROM hourly AS r USING hours AS l WHERE r.region = l.region AND r.hour = 
   AND r.hour BETWEEN getvariable('low') - INTERVAL 1 HOUR AND getvariable('high') + INTERVAL 1 HOUR;
 INSERT INTO hourly SELECT n.* FROM new_hours AS n SEMI JOIN hours AS h ON n.region = h.region AND n.hour = h.hour;
 CREATE TEMP TABLE ends AS SELECT DISTINCT region, hour + INTERVAL 1 HOUR * i AS hour FROM hours, range(24) AS r(i);
-CREATE TEMP TABLE means AS SELECT e.region, e.hour, avg(h.mw::DECIMAL(28, 10))::DOUBLE AS ma FROM ends AS e
-  JOIN hourly AS h ON h.region = e.region AND h.hour > e.hour - INTERVAL 24 HOUR AND h.hour <= e.hour
-  WHERE h.hour BETWEEN getvariable('low') - INTERVAL 25 HOUR AND getvariable('high') + INTERVAL 25 HOUR GROUP BY ALL;
+CREATE TEMP TABLE near AS SELECT h.*, w.* EXCLUDE (region, hour) FROM hourly AS h LEFT JOIN weather AS w
+  ON w.region = h.region AND w.hour = h.hour
+  WHERE h.hour BETWEEN getvariable('low') - INTERVAL 26 HOUR AND getvariable('high') + INTERVAL 26 HOUR;
+CREATE TEMP TABLE means AS SELECT e.region, e.hour, avg(h.mw::DECIMAL(28, 10))::DOUBLE AS ma,
+  avg(h.temperature::DECIMAL(28, 10))::DOUBLE AS temperature_ma,
+  avg(h.cloud_cover::DECIMAL(28, 10))::DOUBLE AS cloud_cover_ma FROM ends AS e
+  JOIN near AS h ON h.region = e.region AND h.hour > e.hour - INTERVAL 24 HOUR AND h.hour <= e.hour GROUP BY ALL;
 DELETE FROM windows AS w USING ends AS e WHERE w.region = e.region AND w.hour = e.hour
   AND w.hour BETWEEN getvariable('low') - INTERVAL 1 HOUR AND getvariable('high') + INTERVAL 25 HOUR;
 INSERT INTO windows SELECT * FROM means;
 CREATE TEMP TABLE rows AS SELECT * FROM ends UNION SELECT region, hour + INTERVAL 24 HOUR FROM hours;
 DELETE FROM features AS f USING rows AS e WHERE f.region = e.region AND f.hour = e.hour
   AND f.hour BETWEEN getvariable('low') - INTERVAL 1 HOUR AND getvariable('high') + INTERVAL 25 HOUR;
-CREATE TEMP TABLE near AS SELECT * FROM hourly
-  WHERE hour BETWEEN getvariable('low') - INTERVAL 26 HOUR AND getvariable('high') + INTERVAL 26 HOUR;
-INSERT INTO features SELECT h.region, h.hour, h.mw, w.ma, a.mw, b.mw FROM near AS h
+INSERT INTO features SELECT h.region, h.hour, h.mw, h.temperature, h.cloud_cover, h.radiation, h.latitude, h.longitude,
+  w.ma, w.temperature_ma, w.cloud_cover_ma, a.mw, b.mw, hour(h.hour), isodow(h.hour) - 1, isodow(h.hour) >= 6
+  FROM near AS h
   SEMI JOIN rows AS e ON e.region = h.region AND e.hour = h.hour
   LEFT JOIN (SELECT * FROM windows WHERE hour BETWEEN getvariable('low') - INTERVAL 1 HOUR
              AND getvariable('high') + INTERVAL 25 HOUR) AS w ON w.region = h.region AND w.hour = h.hour
@@ -109,6 +117,16 @@ INSERT INTO features SELECT h.region, h.hour, h.mw, w.ma, a.mw, b.mw FROM near A
   LEFT JOIN near AS b ON b.region = h.region AND b.hour = h.hour - INTERVAL 24 HOUR;
 COMMIT;
 """
+
+
+# What is compared: the feature's name and the script's.
+SERVED = {
+    "production_mw": "mw", "temperature_c": "temperature", "cloud_cover_pct": "cloud_cover", "latitude": "latitude",
+    "solar_radiation_wm2": "radiation", "longitude": "longitude", "production_ma_24h": "ma",
+    "temperature_ma_24h": "temperature_ma", "cloud_cover_ma_24h": "cloud_cover_ma", "production_lag_1h": "lag_1h",
+    "production_lag_24h": "lag_24h", "hour_of_day": "hour_of_day", "day_of_week": "day_of_week",
+    "is_weekend": "is_weekend",
+}  # fmt: skip
 
 
 def message(region: int, hour: int, mw: float) -> bytes:
@@ -234,14 +252,10 @@ def differing(home: Path, database: Path) -> int:
     con.execute("LOAD icu")
     con.execute("SET TimeZone = 'UTC'")
     con.execute(f"ATTACH '{home / 'features.duckdb'}' AS s (READ_ONLY)")
+    pairs = [(f"f.{ours}::DOUBLE", f"h.{theirs}::DOUBLE") for ours, theirs in SERVED.items()]
     same = " AND ".join(
-        f"coalesce(abs(f.{ours} - h.{theirs}) <= 1e-6 * greatest(1, abs(f.{ours})), f.{ours} IS NULL AND"
-        f" h.{theirs} IS NULL)"
-        for ours, theirs in (
-            ("production_mw", "mw"), ("production_ma_24h", "ma"), ("production_lag_1h", "lag_1h"),
-            ("production_lag_24h", "lag_24h"),
-        )
-    )  # fmt: skip
+        f"coalesce(abs({a} - {b}) <= 1e-6 * greatest(1, abs({a})), {a} IS NULL AND {b} IS NULL)" for a, b in pairs
+    )
     row = con.execute(
         "SELECT count(*) FROM s.features_enriched AS f FULL JOIN features AS h"
         ' ON f.region = h.region AND f."timestamp" = h.hour'

@@ -145,6 +145,9 @@ class _Watched:
             threading.Thread(target=die).start()  # it comes to its turn when DuckDB is at work
         return self._con.execute(sql, *rest)
 
+    def cursor(self) -> _Watched:
+        return _Watched(self._con.cursor(), self._watch)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._con, name)
 

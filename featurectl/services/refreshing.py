@@ -36,14 +36,16 @@ def refresh_once(
 
     Raises UsageError where nothing was ever applied.
     """
-    _require_sources(engine)
     if engine.capabilities.refreshes_by_itself:
+        _require_sources(engine)
         report = _wait_until_caught_up(engine, progress)
         return [report] if report.ingested else []
     reports: list[RefreshReport] = []
     while engine.has_news():
         with engine.write(command, _WAIT_FOR_APPLY) as writer:
             reports.append(writer.refresh(progress))
+    if not reports:
+        _require_sources(engine)
     return reports
 
 

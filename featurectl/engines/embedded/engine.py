@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedEngine"]
 
+_DATABASE = "engine"
 _LEDGER = frozenset(f"featurectl.{table}" for table in LEDGER_TABLES)
 
 
@@ -53,6 +54,7 @@ class EmbeddedEngine:
         self._home = Home(settings.home_dir)
         self._log = log
         self._read: _Read | None = None
+        self._instance: duckdb.DuckDBPyConnection | None = None
 
     def inspect(self) -> State:
         """The ledger in the newest snapshot."""
@@ -66,13 +68,34 @@ class EmbeddedEngine:
         """Open the writer's database under the lock; what an earlier writer left half done is put right first."""
         with self._home.writing(command, wait):
             self._home.scratch.mkdir(parents=True, exist_ok=True)
-            con = connect(self._home.database, self._settings, self._home)
-            try:
+            with self._open() as con:
                 yield self._writer(con)
                 with duckdb_errors("cannot read the ledger"):
                     self._read = read_positions(con)
-            finally:
-                con.close()
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to the writer's database, which is let go again.
+
+        DuckDB itself stays for the next time: to start it costs as much as a third of a small refresh.
+        """
+        if self._instance is None:
+            self._instance = connect(None, self._settings, self._home)
+        con = self._instance.cursor()
+        try:
+            with duckdb_errors(f"cannot open {self._home.database.name}"):
+                con.execute("SET TimeZone = 'UTC'")
+                con.execute(f"ATTACH {text_literal(str(self._home.database))} AS {_DATABASE}")
+                con.execute(f"USE {_DATABASE}")
+            yield con
+            con.close()
+            with duckdb_errors(f"cannot close {self._home.database.name}"):
+                self._instance.execute(f"DETACH {_DATABASE}")
+        except BaseException:  # whatever it is: what it left behind goes with DuckDB itself
+            con.close()
+            self._instance.close()
+            self._instance = None
+            raise
 
     def _writer(self, con: duckdb.DuckDBPyConnection) -> EmbeddedWriter:
         from featurectl.dialect import MACROS

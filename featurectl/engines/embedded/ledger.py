@@ -56,6 +56,7 @@ ALTER TABLE featurectl.releases ADD COLUMN IF NOT EXISTS environment VARCHAR;
 ALTER TABLE featurectl.versions ADD COLUMN IF NOT EXISTS refresh VARCHAR;
 ALTER TABLE featurectl.pieces ADD COLUMN IF NOT EXISTS removed VARCHAR;
 ALTER TABLE featurectl.pieces ADD COLUMN IF NOT EXISTS removed_count BIGINT;
+ALTER TABLE featurectl.pieces ADD COLUMN IF NOT EXISTS times VARCHAR;
 CREATE TABLE IF NOT EXISTS featurectl.macros (stamp VARCHAR);
 CREATE TABLE IF NOT EXISTS featurectl.documents (
   kind VARCHAR, key VARCHAR, content VARCHAR, PRIMARY KEY (kind, key));

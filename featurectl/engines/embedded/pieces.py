@@ -2,7 +2,7 @@
 
 A relation is the list of its pieces in the ledger, so that committing the list is what makes rows visible. A crash
 leaves at most files that no list names; the next writer removes them. A source table gets a piece with each
-refresh; neighbours of like size are merged, so that n rows are in O(log n) pieces and each row is rewritten
+refresh; four or more of like size are merged, so that n rows are in O(log n) pieces and each row is rewritten
 O(log n) times.
 
 A row is taken away by its position: a piece may have a second file with the positions of the rows that it no longer
@@ -14,18 +14,19 @@ from __future__ import annotations
 import math
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from featurectl.engines.embedded.connect import quote, text_literal
+from featurectl.engines.embedded.spans import times_of
 from featurectl.errors import UnsupportedOnEngine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from featurectl.engines.embedded.home import Home
 
@@ -33,7 +34,7 @@ __all__ = ["Piece", "Pieces", "read_pieces", "scan", "scan_places"]
 
 # Parquet has no exact form of these: they would come back as another value.
 _UNSTORABLE = ("HUGEINT", "UHUGEINT", "INTERVAL", "TIME WITH TIME ZONE", "BIGNUM", "BIT")
-_MERGE_RATIO = 2
+_MERGE_AT_LEAST = 4
 _MERGE_UP_TO_ROWS = 500_000
 _REMOVED_AT_MOST = 0.25
 _ORDERED_AT_ONCE = 2_000_000
@@ -45,13 +46,15 @@ _POSITION = "file_row_number"  # DuckDB's name for it
 class Piece:
     """A file of rows, by its path below the home's folder `pieces`.
 
-    `rows` is how many the file has; `removed` a file with the positions of those that no longer count.
+    `rows` is how many the file has; `removed` a file with the positions of those that no longer count; `times` what is
+    known of their times (`spans.times_of`).
     """
 
     file: str
     rows: int
     removed: str | None = None
     removed_rows: int = 0
+    times: str | None = None
 
     @property
     def live_rows(self) -> int:
@@ -67,42 +70,59 @@ class Piece:
 def scan(home: Home, pieces: Sequence[Piece]) -> str:
     """What stands in FROM to read these pieces."""
     whole = [piece for piece in pieces if piece.removed is None]
-    files = ", ".join(text_literal(str(home.pieces / piece.file)) for piece in whole)
-    if len(whole) == len(pieces):
-        return f"read_parquet([{files}])"
-    parts = [f"SELECT * FROM read_parquet([{files}])"] if whole else []
-    parts += [f"SELECT * EXCLUDE ({_POSITION}) FROM {_left(home, piece)}" for piece in pieces if piece.removed]
+    less = [piece for piece in pieces if piece.removed is not None]
+    if not less:
+        return f"read_parquet({_files(home, whole)})"
+    parts = [f"SELECT * FROM read_parquet({_files(home, whole)})"] if whole else []
+    parts.append(f"SELECT * EXCLUDE (__file, __at) FROM {_left(home, less)}")
     return f"({' UNION ALL '.join(parts)})"
 
 
-def scan_places(home: Home, pieces: Sequence[Piece]) -> str:
-    """The same rows, each with where it is: `__piece`, the index in `pieces`, and `__place`, its position there."""
-    parts = (
-        f"SELECT {index} AS __piece, {_POSITION} AS __place, * EXCLUDE ({_POSITION}) FROM {_left(home, piece)}"
-        for index, piece in enumerate(pieces)
-    )
+def scan_places(home: Home, pieces: Sequence[Piece], of: Sequence[int] | None = None) -> str:
+    """The same rows, each with where it is: `__piece`, the index in `pieces`, and `__place`, its position there.
+
+    `of`: the indices of those that are read.
+    """
+    indices = range(len(pieces)) if of is None else of
+    whole = [index for index in indices if pieces[index].removed is None]
+    less = [index for index in indices if pieces[index].removed is not None]
+    parts = []
+    if whole:
+        files = _files(home, [pieces[index] for index in whole])
+        parts.append(f"SELECT {_POSITION} AS __place, {_which(whole, 'file_index')}, * FROM read_parquet({files})")
+    if less:
+        rows = _left(home, [pieces[index] for index in less])
+        parts.append(f"SELECT __at AS __place, {_which(less, '__file')}, * EXCLUDE (__file, __at) FROM {rows}")
     return f"({' UNION ALL '.join(parts)})"
 
 
-def _left(home: Home, piece: Piece) -> str:
-    """A piece's rows that count, with their positions."""
-    rows = f"read_parquet({text_literal(str(home.pieces / piece.file))}, {_POSITION} = true)"
-    if piece.removed is None:
-        return rows
-    removed = f"read_parquet({text_literal(str(home.pieces / piece.removed))})"
-    return f"(SELECT p.* FROM {rows} AS p ANTI JOIN {removed} AS r ON p.{_POSITION} = r.place)"
+def _which(indices: Sequence[int], file: str) -> str:
+    return f"({list(indices)})[({file} + 1)::BIGINT] AS __piece"
+
+
+def _left(home: Home, pieces: Sequence[Piece]) -> str:
+    """The rows that count of pieces that have lost some, with the place of their file and their position in it."""
+    rows = f"SELECT file_index AS __file, {_POSITION} AS __at, * FROM read_parquet({_files(home, pieces)})"
+    removed = ", ".join(text_literal(str(home.pieces / piece.removed)) for piece in pieces if piece.removed is not None)
+    gone = f"SELECT file_index AS file, place FROM read_parquet([{removed}])"
+    return f"(SELECT p.* FROM ({rows}) AS p ANTI JOIN ({gone}) AS r ON p.__file = r.file AND p.__at = r.place)"
+
+
+def _files(home: Home, pieces: Sequence[Piece]) -> str:
+    return f"[{', '.join(text_literal(str(home.pieces / piece.file)) for piece in pieces)}]"
 
 
 def read_pieces(con: duckdb.DuckDBPyConnection, relation: str) -> list[Piece]:
     """The pieces that the ledger on a connection lists for a relation, in order."""
     try:
-        found = con.execute(f"SELECT {_LISTED} {_OF_RELATION}", [relation])
+        found = con.execute(f"SELECT {_READ} {_OF_RELATION}", [relation])
     except duckdb.BinderException:  # a snapshot that an older featurectl published
         found = con.execute(f"SELECT file, row_count {_OF_RELATION}", [relation])
     return [Piece(*row) for row in found.fetchall()]
 
 
-_LISTED = "file, row_count, removed, coalesce(removed_count, 0)"
+_READ = "file, row_count, removed, coalesce(removed_count, 0)"
+_LISTED = f"{_READ}, times"
 _OF_RELATION = "FROM featurectl.pieces WHERE relation = ? ORDER BY position"
 
 
@@ -114,6 +134,7 @@ class Pieces:
         self._home = home
         self._fsync = fsync
         self._known: dict[str, list[Piece]] | None = None
+        self._numbers: dict[str, int] = {}
 
     def of(self, relation: str) -> list[Piece]:
         """The relation's pieces, in order."""
@@ -138,19 +159,27 @@ class Pieces:
             self._check_types(relation, query)
         folder = self._home.pieces / relation
         folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + max((int(path.stem) for path in folder.glob("*.parquet")), default=0)
+        number = self._next_number(relation, folder)
         path = folder / f"{number:08d}.parquet"
         unfinished = self._home.scratch / f"{relation}.{number}.parquet"
         row = self._con.execute(
-            f"COPY ({query}) TO {text_literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY ({query}) TO {text_literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS)"
         ).fetchone()
         assert row is not None
+        _, rows, _, _, statistics, *_ = row
         if self._fsync:
             _sync(unfinished)
         unfinished.replace(path)
         if self._fsync:
             _sync(folder)
-        return Piece(f"{relation}/{path.name}", int(row[0]))
+        return Piece(f"{relation}/{path.name}", int(rows), times=times_of(statistics))
+
+    def _next_number(self, relation: str, folder: Path) -> int:
+        if relation not in self._numbers:
+            names = (entry.name for entry in os.scandir(folder) if entry.name.endswith(".parquet"))
+            self._numbers[relation] = max((int(name.partition(".")[0]) for name in names), default=0)
+        self._numbers[relation] += 1
+        return self._numbers[relation]
 
     def ordered(self, relation: str, piece: Piece, by: str | None) -> list[Piece]:
         """A new piece's rows in the order of a column of times, if there is more than one stretch to be skipped.
@@ -178,18 +207,12 @@ class Pieces:
         return pieces
 
     def merged(self, relation: str, pieces: Sequence[Piece], by: str | None = None) -> list[Piece]:
-        """The same rows in fewer pieces, where neighbours at the end are of like size; in the order of a column."""
-        kept = list(pieces)
-        tail: list[Piece] = []
-        rows = 0
-        while kept and (not tail or kept[-1].rows <= _MERGE_RATIO * rows):
-            if rows + kept[-1].rows > _MERGE_UP_TO_ROWS:
-                break
-            rows += kept[-1].rows
-            tail.insert(0, kept.pop())
-        if len(tail) < 2:
+        """The same rows in fewer pieces, where enough at the end are of like size; in the order of a column."""
+        tail = _of_like_size(pieces)
+        if not tail:
             return list(pieces)
-        return [*kept, self.write(relation, f"SELECT * FROM {scan(self._home, tail)} {_order(by)}", checked=True)]
+        rows = f"SELECT * FROM {scan(self._home, pieces[-tail:])} {_order(by)}"
+        return [*pieces[:-tail], self.write(relation, rows, checked=True)]
 
     def without(self, relation: str, pieces: Sequence[Piece], places: str, by: str | None = None) -> list[Piece]:
         """The pieces without some of their rows: the query `places` answers `__piece` and `__place`."""
@@ -209,7 +232,7 @@ class Pieces:
             before = text_literal(str(self._home.pieces / piece.removed))
             places += f" UNION ALL SELECT place FROM read_parquet({before})"
         removed = self.write(relation, f"SELECT __place::BIGINT AS place FROM ({places}) ORDER BY 1", checked=True)
-        return Piece(piece.file, piece.rows, removed.file, gone)
+        return replace(piece, removed=removed.file, removed_rows=gone)
 
     def _written_anew(self, relation: str, piece: Piece, by: str | None) -> Piece:
         if piece.removed_rows <= _REMOVED_AT_MOST * piece.rows:
@@ -226,16 +249,21 @@ class Pieces:
         if not changed:
             return
         old = {file for name in changed for piece in self.of(name) for file in piece.files}
-        self._con.execute("DELETE FROM featurectl.pieces WHERE relation IN (SELECT unnest(?))", [list(changed)])
+        stay = {name: _alike(self.of(name), pieces) for name, pieces in changed.items()}
+        self._con.execute(
+            "DELETE FROM featurectl.pieces AS p USING (SELECT unnest(?) AS relation, unnest(?) AS stay) AS c"
+            " WHERE p.relation = c.relation AND p.position >= c.stay",
+            [list(stay), list(stay.values())],
+        )
         rows = [
-            (name, piece.file, piece.rows, place, piece.removed, piece.removed_rows)
+            (name, piece.file, piece.rows, place, piece.removed, piece.removed_rows, piece.times)
             for name, pieces in changed.items()
-            for place, piece in enumerate(pieces)
+            for place, piece in enumerate(pieces[stay[name] :], stay[name])
         ]
         if rows:
             self._con.execute(
-                "INSERT INTO featurectl.pieces (relation, file, row_count, position, removed, removed_count) VALUES "
-                + ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows)),
+                "INSERT INTO featurectl.pieces (relation, file, row_count, position, removed, removed_count, times)"
+                " VALUES " + ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(rows)),
                 [value for row in rows for value in row],
             )
         assert self._known is not None
@@ -271,9 +299,11 @@ class Pieces:
             " UNION ALL SELECT file FROM featurectl.retired"
         ).fetchall()
         known = {file for (file,) in rows}
-        for path in self._home.pieces.glob("*/*.parquet"):
-            if f"{path.parent.name}/{path.name}" not in known:
-                path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            for folder in os.scandir(self._home.pieces):
+                for entry in os.scandir(folder):
+                    if f"{folder.name}/{entry.name}" not in known:
+                        Path(entry).unlink(missing_ok=True)
         for path in self._home.scratch.glob("*.parquet"):
             path.unlink(missing_ok=True)
 
@@ -285,6 +315,25 @@ class Pieces:
                         f"a column of type {kind} ({name} of {relation})",
                         hint="cast it: an interval to seconds by extract(epoch FROM …), a large integer to numeric",
                     )
+
+
+def _of_like_size(pieces: Sequence[Piece]) -> int:
+    """How many pieces at the end are worth merging: as many as can be of which none has most of the rows."""
+    found = rows = largest = 0
+    for count, piece in enumerate(reversed(pieces), 1):
+        rows, largest = rows + piece.rows, max(largest, piece.rows)
+        if rows > _MERGE_UP_TO_ROWS:
+            break
+        if count >= _MERGE_AT_LEAST and largest * (_MERGE_AT_LEAST - 1) <= rows:
+            found = count
+    return found
+
+
+def _alike(before: Sequence[Piece], after: Sequence[Piece]) -> int:
+    """With how many of the same pieces both begin."""
+    return next(
+        (n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after))
+    )
 
 
 def _order(by: str | None) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.pieces import Piece, Pieces
     from featurectl.engines.embedded.shown import Shown
+    from featurectl.engines.embedded.spans import Span
     from featurectl.engines.embedded.translation import Schema
 
 __all__ = ["Recomputing", "laid_out_by"]
@@ -54,7 +55,7 @@ class Recomputing:
         self._shown, self._schema, self._tables = shown, schema, frozenset(tables)
         self._new_pieces = new_pieces
         self.deltas = Deltas(con)
-        self._is_in_new = False
+        self._anew = ""  # where the rows stand that were computed for the version refreshed last
 
     def refresh(self, version: Version, *, is_read: bool) -> tuple[Refreshed, Delta | None]:
         """Compute what the deltas of its inputs change in a version. `is_read`: somebody asks for its delta.
@@ -73,15 +74,16 @@ class Recomputing:
                 why = f"a time near the end of what can be stored: {str(error).splitlines()[0]}"
         if why:
             how, delta = f"whole: {why}", self._whole(version, is_read=is_read)
-        self._is_in_new = how == "partly"
+        if how != "partly":
+            self._anew = ""
         rows = sum(piece.live_rows for piece in self._of(version.name))
         touched = rows if delta is None else delta.rows
         return Refreshed(version.name, rows, time.monotonic() - started, touched, how), delta
 
     def rows_about(self, version: Version, delta: Delta) -> str:
         """What stands in FROM to read all rows of the entities and times of a delta, of the version refreshed last."""
-        if self._is_in_new:  # these were all computed anew
-            return f"(SELECT {', '.join(map(quote, version.columns))} FROM temp.{_NEW})"
+        if self._anew:  # these were all computed
+            return f"(SELECT {', '.join(map(quote, version.columns))} FROM {self._anew})"
         rows, column = scan(self._home, self._of(version.name)), laid_out_by(version)
         if column is None:
             return rows
@@ -94,8 +96,7 @@ class Recomputing:
         return f"(SELECT * FROM {rows} WHERE {at} >= {low} AND {at} <= {high} OR {at} IS NULL)"
 
     def close(self) -> None:
-        """Let all names show all rows again."""
-        self._shown.ensure_all()
+        """Take away what the refresh needed for itself."""
         for table in (_NEW, _OLD):
             self._con.execute(f"DROP TABLE IF EXISTS temp.{table}")
         self.deltas.clear()
@@ -128,14 +129,12 @@ class Recomputing:
 
     def _by_row(self, version: Version, changed: Mapping[str, str]) -> Delta | None:
         """The rows of what is new, without the rows of what went; None where one of those is not there."""
-        query = version_query(version, self._schema)
-        columns = ", ".join(map(quote, version.columns))
         gone = any(delta.removed for target in changed.values() if (delta := self.deltas[target]) is not None)
         if not gone:
-            return self._added(version, changed, f"SELECT {columns} FROM ({query})")
+            return self._added(version, self._of_parts(version, changed, "inserted"))
         for table, part in ((_NEW, "inserted"), (_OLD, "removed")):
-            self._show_parts(version, changed, part)
-            self._con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {columns} FROM ({query})")
+            query = self._of_parts(version, changed, part)
+            self._made(table, query)
         new, old = f"SELECT * FROM temp.{_NEW}", f"SELECT * FROM temp.{_OLD}"
         delta = self.deltas.of_queries(version.name, f"{new} EXCEPT ALL {old}", f"{old} EXCEPT ALL {new}")
         places = None
@@ -146,9 +145,8 @@ class Recomputing:
         self._take(version, delta, places)
         return delta
 
-    def _added(self, version: Version, changed: Mapping[str, str], query: str) -> Delta:
+    def _added(self, version: Version, query: str) -> Delta:
         """The rows of what is new, as a piece; there is nothing to be taken away."""
-        self._show_parts(version, changed, "inserted")
         piece = self._pieces.write(version.name, query, checked=True)
         if not piece.rows:
             (self._home.pieces / piece.file).unlink(missing_ok=True)
@@ -158,15 +156,23 @@ class Recomputing:
         self._keep(version, self._pieces.merged(version.name, found, laid_out_by(version)))
         return self.deltas.of_rows(scan(self._home, new), piece.rows)
 
-    def _show_parts(self, version: Version, changed: Mapping[str, str], part: str) -> None:
-        """Let the version's query find only one part of what changed, and nothing of what did not."""
+    def _of_parts(self, version: Version, changed: Mapping[str, str], part: str) -> str:
+        """The version's query for only one part of what changed, and nothing of what did not."""
+        given = {}
         for target in version.inputs.values():
             if target in self._tables:
                 continue
             delta = self.deltas[target] if target in changed.values() else None
             rows = {"inserted": delta.inserted, "removed": delta.removed}[part] if delta is not None else None
-            source = rows or f"(SELECT * FROM {scan(self._home, self._of(target))} LIMIT 0)"
-            self._shown.show_query(target, f"SELECT * FROM {source}")
+            given[target] = f"SELECT * FROM {rows or f'{scan(self._home, self._of(target)[-1:])} LIMIT 0'}"
+        return self._query(version, given)
+
+    def _query(self, version: Version, given: Mapping[str, str]) -> str:
+        """The version's query, which finds other queries' rows under the names of its inputs."""
+        columns = ", ".join(map(quote, version.columns))
+        named = ", ".join(f"{quote(name)} AS ({query})" for name, query in given.items())
+        asked = f"SELECT {columns} FROM ({version_query(version, self._schema)})"
+        return f"WITH {named} {asked}" if named else asked
 
     def _places_of(self, version: Version, rows: str) -> str:
         """The query for where rows stand; of several equal ones as many as `rows` has."""
@@ -185,20 +191,28 @@ class Recomputing:
         deltas = {name: delta for name, target in changed.items() if (delta := self.deltas[target]) is not None}
         given = [(each, deltas[each.relation]) for each in reach.inputs if each.relation in deltas]
         touched = touch(self._con, reach, given, version.columns.get(reach.event_time or "", ""))
+        needed = {}
         for name, target in version.inputs.items():
             if target in self._tables:
                 continue
             readings: list[InputReach] = [each for each in reach.inputs if each.relation == name]
-            source = scan(self._home, self._of(target))
-            self._shown.show_query(target, touched.needed(source, readings, dict(self._schema.get(target, {}))))
+            kinds = dict(self._schema.get(target, {}))
+            pieces = self._of(target)
+            source = scan(self._home, [pieces[index] for index in _meeting(pieces, touched.spans(readings, kinds))])
+            needed[target] = touched.needed(source, readings, kinds)
         columns = ", ".join(map(quote, version.columns))
-        query = f"({version_query(version, self._schema)})"
+        query = f"({self._query(version, needed)})"
         number = f"row_number() OVER (PARTITION BY {columns}) AS __n"
-        self._con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_NEW} AS SELECT {columns}, {number} FROM ({touched.rows(query)})"
-        )
-        old = touched.rows(scan_places(self._home, self._of(version.name)))
-        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {_OLD} AS SELECT *, {number} FROM ({old})")
+        self._made(_NEW, f"SELECT {columns}, {number} FROM ({touched.rows(query)})")
+        pieces, span = self._of(version.name), touched.span()
+        met = _meeting(pieces, None if span is None else [span])
+        old = touched.rows(scan_places(self._home, pieces, met))
+        if not self._made(_OLD, f"SELECT *, {number} FROM ({old})"):
+            delta = self.deltas.of_table(version.name, _NEW, columns)
+            self._anew = delta.inserted or f"temp.{_NEW}"
+            self._take(version, delta, None)
+            return delta
+        self._anew = f"temp.{_NEW}"
         same = f"{null_safe('a', 'b', version.columns)} AND a.__n = b.__n"
         delta = self.deltas.of_queries(
             version.name,
@@ -256,10 +270,24 @@ class Recomputing:
         """The relation's pieces as they are by now."""
         return self._new_pieces[relation] if relation in self._new_pieces else self._pieces.of(relation)
 
+    def _made(self, table: str, query: str) -> int:
+        """Keep a query's rows in a temporary table; returns how many."""
+        row = self._con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}").fetchone()
+        assert row is not None
+        return int(row[0])
+
     def _count(self, query: str) -> int:
         row = self._con.execute(f"SELECT count(*) FROM ({query})").fetchone()
         assert row is not None
         return int(row[0])
+
+
+def _meeting(pieces: Sequence[Piece], spans: Sequence[Span] | None) -> list[int]:
+    """The indices of the pieces that can hold any of these times; one at least, for its columns."""
+    if spans is None:
+        return list(range(len(pieces)))
+    met = [index for index, piece in enumerate(pieces) if any(span.meets(piece.times) for span in spans)]
+    return met or [min(range(len(pieces)), key=lambda index: pieces[index].rows)]
 
 
 def laid_out_by(version: Version) -> str | None:

@@ -1,16 +1,17 @@
 """Which entities and times of a version's rows a change touches, and what has to be read to compute just these.
 
 An input row at time t touches [t + low, t + high] of its entity; so the rows at [from, to] are made of input rows at
-[from - high, to - low]. Ranges of one entity that meet are merged; where there are many, so are those that are near
-each other: more is computed then than has to be, never less.
+[from - high, to - low]. Where there are many, those of one entity that meet are merged; where there are very many,
+so are those that are near each other: more is computed then than has to be, never less.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.spans import Span, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Touched", "touch"]
 
-_TOUCHED = "temp.featurectl_touched"
+_NAME = "featurectl_touched"
+_TOUCHED = f"temp.{_NAME}"
 _FIRST, _LAST = "'-infinity'::TIMESTAMP", "'infinity'::TIMESTAMP"
 _RANGES_AT_MOST = 64
+_RANGES_AS_THEY_ARE = 512  # these are quicker looked through than counted
 
 # The columns that tell the entity, the one that tells the time, and how far it reaches to both sides.
 _Way = tuple[tuple[str, ...], "str | None", "int | None", "int | None"]
@@ -56,6 +59,16 @@ class Touched:
     def rows(self, source: str) -> str:
         """The query for those rows of a FROM item, with the version's columns, that are touched."""
         return _chosen(source, self.keys, self.time, self.kind, 0, 0, self)
+
+    def span(self) -> Span | None:
+        """The times of the rows that are touched; None where these can be any."""
+        return _span(self.time, self.kind, 0, 0, self)
+
+    def spans(self, inputs: Sequence[InputReach], kinds: dict[str, str]) -> list[Span] | None:
+        """The times of those rows of an input that the touched rows are made of; None where these can be any."""
+        found = [_span(time, kinds.get(time or "", ""), low, high, self) for _, time, low, high in self._joined(inputs)]
+        spans = [span for span in found if span is not None]
+        return spans if len(spans) == len(found) else None
 
     def needed(self, source: str, inputs: Sequence[InputReach], kinds: dict[str, str]) -> str:
         """The query for those rows of an input that the touched rows are made of.
@@ -101,14 +114,16 @@ def touch(
     keys = reach.entity if all(given.entity is not None for given, _ in changed) else ()
     parts = [part for given, delta in changed for rows in delta.parts for part in _reached(given, rows, len(keys))]
     raw = " UNION ALL ".join(parts)
-    found = _merge(con, raw, len(keys), 0)
-    if found.most > _RANGES_AT_MOST:
-        finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
-        span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
-        found = _merge(con, raw, len(keys), int(span) // _RANGES_AT_MOST)
+    names = [f"k{n}" for n in range(len(keys))]
+    if _are_many(con, _as_they_are(con, raw), names):
+        most = _merged(con, raw, names, 0)
+        if most > _RANGES_AT_MOST:
+            finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
+            span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
+            _merged(con, raw, names, int(span) // _RANGES_AT_MOST)
+    first, last, undated = _ends(con)
     listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
     ranges = () if keys else tuple(con.execute(listed).fetchall())
-    first, last, undated = found.first, found.last, found.undated
     return Touched(tuple(keys), reach.event_time, kind, first, last, undated, ranges)
 
 
@@ -131,35 +146,42 @@ def _reached(given: InputReach, rows: str, keys: int) -> list[str]:
     ]
 
 
-class _Ranges(NamedTuple):
-    """How many ranges an entity has at most, the first and the last time, whether rows without a time are touched."""
-
-    most: int
-    first: datetime | None
-    last: datetime | None
-    undated: bool
+def _as_they_are(con: duckdb.DuckDBPyConnection, raw: str) -> int:
+    """Keep the ranges that a query answers, each once; returns how many."""
+    return int(_one(con, f"CREATE OR REPLACE TEMP TABLE {_NAME} AS SELECT DISTINCT * FROM ({raw})")[0])
 
 
-def _merge(con: duckdb.DuckDBPyConnection, raw: str, keys: int, tolerance: int) -> _Ranges:
-    """Merge the ranges that a query answers, as far as their gap is at most `tolerance` microseconds."""
-    names = "".join(f"k{n}, " for n in range(keys))
-    by = f"PARTITION BY {names.rstrip(', ')} " if keys else ""
+def _are_many(con: duckdb.DuckDBPyConnection, count: int, names: Sequence[str]) -> bool:
+    """Whether it is quicker to merge the ranges than to look through all of an entity's for each of its rows."""
+    if count <= _RANGES_AS_THEY_ARE:
+        return False
+    entities = _one(con, f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(names) or '1'} FROM {_TOUCHED})")[0]
+    return count > _RANGES_AT_MOST * int(entities)
+
+
+def _ends(con: duckdb.DuckDBPyConnection) -> tuple[datetime | None, datetime | None, bool]:
+    """The first and the last time, whether rows without a time are touched."""
+    sql = f"SELECT {_said('min(lo)')}, {_said('max(hi)')}, count(*) - count(lo) FROM {_TOUCHED}"
+    first, last, undated = _one(con, sql)
+    return first, last, bool(undated)
+
+
+def _merged(con: duckdb.DuckDBPyConnection, raw: str, names: Sequence[str], tolerance: int) -> int:
+    """Keep the ranges merged as far as their gap is at most `tolerance` microseconds; returns an entity's most."""
+    listed = "".join(f"{name}, " for name in names)
+    by = f"PARTITION BY {', '.join(names)} " if names else ""
     before = f"max(hi) OVER ({by}ORDER BY lo, hi ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_TOUCHED.removeprefix('temp.')} AS"
+        f"CREATE OR REPLACE TEMP TABLE {_NAME} AS"
         f" WITH reached AS MATERIALIZED (SELECT DISTINCT * FROM ({raw}))"
-        f" SELECT {names}min(lo) AS lo, max(hi) AS hi FROM ("
+        f" SELECT {listed}min(lo) AS lo, max(hi) AS hi FROM ("
         f"SELECT *, sum(opens) OVER ({by}ORDER BY lo, hi ROWS UNBOUNDED PRECEDING) AS island FROM ("
         f"SELECT *, (coalesce(lo > {before} + to_microseconds({tolerance}), true))::INT AS opens FROM reached"
-        f" WHERE lo IS NOT NULL)) GROUP BY {names}island"
-        f" UNION ALL SELECT DISTINCT {names}lo, hi FROM reached WHERE lo IS NULL"
+        f" WHERE lo IS NOT NULL)) GROUP BY {listed}island"
+        f" UNION ALL SELECT DISTINCT {listed}lo, hi FROM reached WHERE lo IS NULL"
     )
-    each = f"SELECT count(lo) AS n, min(lo) AS lo, max(hi) AS hi, count(*) - count(lo) AS undated FROM {_TOUCHED}"
-    if keys:
-        each += f" GROUP BY {names.rstrip(', ')}"
-    sql = f"SELECT coalesce(max(n), 0), {_said('min(lo)')}, {_said('max(hi)')}, sum(undated) FROM ({each})"
-    most, first, last, undated = _one(con, sql)
-    return _Ranges(int(most), first, last, bool(undated))
+    each = f"SELECT count(lo) AS n FROM {_TOUCHED}" + (f" GROUP BY {', '.join(names)}" if names else "")
+    return int(_one(con, f"SELECT coalesce(max(n), 0) FROM ({each})")[0])
 
 
 def _chosen(
@@ -207,6 +229,16 @@ def _near(alias: str, time: str | None, kind: str, low: int | None, high: int | 
     if touched.undated or low is None or high is None:
         parts.append(f"{at} IS NULL")
     return f"({' OR '.join(parts)})"
+
+
+def _span(time: str | None, kind: str, low: int | None, high: int | None, touched: Touched) -> Span | None:
+    """What `_near` lets through, as far as it is one stretch."""
+    open_ended = low is None or high is None
+    if time is None or not kind or (touched.undated and open_ended):
+        return None
+    first = microseconds(touched.first) - high if touched.first is not None and high is not None else None
+    last = microseconds(touched.last) - low if touched.last is not None and low is not None else None
+    return Span(time, first, last, touched.undated or open_ended)
 
 
 def _between(

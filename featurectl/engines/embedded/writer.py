@@ -127,11 +127,13 @@ class EmbeddedWriter:
             schema = self._known_schema()
             piece = self._pieces.write(version.name, version_query(version, schema))
             self._shown.show(version.name, [piece])
+            self._shown.ensure(version.name)
             read = {name: schema.get(relation, {}) for name, relation in version.inputs.items()}
             columns = view_columns(view.query, read, described(self._con, version.name))
             version = replace(version, columns=columns)
             pieces = self._pieces.ordered(version.name, piece, laid_out_by(version))
             self._shown.show(version.name, pieces)
+            self._shown.ensure(version.name)
         self._built[version.name] = pieces
         schema[version.name] = columns
         return replace(
@@ -422,13 +424,12 @@ class EmbeddedWriter:
             self._ledger.forget_backfilled()
 
     def _list(self, new_pieces: Mapping[str, list[Piece]], refreshed: Sequence[Refreshed], generation: int) -> None:
-        if any(relation.endswith("$changes") for relation in new_pieces):
+        lists = dict(new_pieces)
+        if any(relation.endswith("$changes") for relation in lists):
             moment = write_moment(self._pieces, self._home, generation, datetime.now(UTC))
-            merged = self._pieces.merged(MOMENTS, [*self._pieces.of(MOMENTS), moment])
-            self._pieces.replace(MOMENTS, merged, generation)
-        now = datetime.now(UTC)
-        self._pieces.replace_all(new_pieces, generation)
-        self._ledger.set_refreshed(refreshed, now)
+            lists[MOMENTS] = self._pieces.merged(MOMENTS, [*self._pieces.of(MOMENTS), moment])
+        self._pieces.replace_all(lists, generation)
+        self._ledger.set_refreshed(refreshed, datetime.now(UTC))
 
     def _known_schema(self, state: State | None = None) -> Schema:
         if self._schema is None:
