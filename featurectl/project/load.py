@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -87,7 +88,8 @@ def _load_migrations(root: Path, renderer: Renderer, analyser: Analyser) -> tupl
 
 def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[dict[str, _Draft], Helpers]:
     found: dict[str, tuple[Rendered, ViewMetadata, Rendered]] = {}
-    files = [path for path in sorted((root / "sql").rglob("*.sql")) if not _is_macro(path, root)]
+    macros = f"{root / 'sql' / 'macros'}{os.sep}"
+    files = [path for path in sorted((root / "sql").rglob("*.sql")) if not str(path).startswith(macros)]
     keys = [renderer.key(path) for path in files]
     helpers = analyser.helpers(keys)
     for path, key in zip(files, keys, strict=True):
@@ -106,10 +108,6 @@ def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[dic
         _check_columns(rendered, body, metadata, analysis)
         drafts[name] = _Draft(name, metadata, body, analysis, analyser.parsed(body.text))
     return drafts, helpers
-
-
-def _is_macro(path: Path, root: Path) -> bool:
-    return path.relative_to(root / "sql").parts[0] == "macros"
 
 
 def _read_view(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -237,6 +239,27 @@ def test_a_source_table_stays_in_few_pieces(workspace: Workspace) -> None:
     [[listed]] = workspace.rows(f"SELECT count(*) FROM featurectl.pieces WHERE relation = '{SOLAR}'")
     assert listed <= 6
     assert len(pieces) <= 16
+
+
+def test_between_writes_the_database_is_free_also_after_a_failed_one(workspace: Workspace) -> None:
+    """DuckDB itself stays for the next time, and must keep nothing of the last: no lock, no open transaction."""
+    database = workspace.settings.home_dir / "engine.duckdb"
+    written = (
+        f"import duckdb; duckdb.connect({str(database)!r}).execute('CREATE OR REPLACE TABLE main.other AS SELECT 1')"
+    )
+    for n in range(2):
+        workspace.publish(SOLAR, [EVENT % (n, n)])
+        workspace.refresh()
+        assert not database.with_name("engine.duckdb.wal").exists()
+        subprocess.run([sys.executable, "-c", written], check=True, timeout=60)  # DuckDB lets one process write
+    with pytest.raises(ZeroDivisionError), workspace.engine.write("test", timedelta(0)) as writer:
+        writer._con.execute("BEGIN")
+        writer._con.execute("ATTACH ':memory:' AS snapshot")  # the name that the next write gives
+        raise ZeroDivisionError
+    subprocess.run([sys.executable, "-c", written], check=True, timeout=60)
+    workspace.publish(SOLAR, [EVENT % (5, 5)])
+    workspace.refresh()
+    assert len(workspace.features()) == 3
 
 
 def test_a_migration_that_changes_rows_refreshes_what_reads_them(copied: Workspace) -> None:

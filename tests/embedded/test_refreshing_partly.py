@@ -27,7 +27,10 @@ def _always_partly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recomputing, "PARTIAL_UP_TO", 1e9)
     monkeypatch.setattr(pieces, "_ORDERED_FROM_ROWS", 6)
     monkeypatch.setattr(pieces, "_ORDERED_AT_ONCE", 10)
+    monkeypatch.setattr(pieces, "_MERGE_AT_LEAST", 3)
     monkeypatch.setattr(touched, "_RANGES_AT_MOST", 3)
+    monkeypatch.setattr(touched, "_RANGES_AS_THEY_ARE", 4)
+    monkeypatch.setattr(touched, "_RANGES_LISTED", 2)
 
 
 def _workspace(folder: Path, graph: Sequence[View]) -> Workspace:

@@ -97,9 +97,12 @@ def write_changes(
         f"WITH changed AS ({changed}), chosen AS (SELECT n.* FROM {now} AS n SEMI JOIN changed AS c ON"
         f" {null_safe('n', 'c', key)} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1)"
         f" SELECT {generation} AS {GENERATION}, false AS {DELETED}, {first} AS {UNSEEN}, n.* FROM chosen AS n"
-        f" UNION ALL BY NAME SELECT {generation} AS {GENERATION}, true AS {DELETED}, false AS {UNSEEN}, c.*"
-        f" FROM changed AS c ANTI JOIN {now} AS n ON {null_safe('n', 'c', key)}"
     )
+    if delta.removed is not None:
+        query += (
+            f" UNION ALL BY NAME SELECT {generation} AS {GENERATION}, true AS {DELETED}, false AS {UNSEEN}, c.*"
+            f" FROM changed AS c ANTI JOIN {now} AS n ON {null_safe('n', 'c', key)}"
+        )
     piece = pieces.write(changes_of(version.name), query, checked=True)
     if piece.rows:
         return piece

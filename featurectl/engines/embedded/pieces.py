@@ -299,11 +299,11 @@ class Pieces:
             " UNION ALL SELECT file FROM featurectl.retired"
         ).fetchall()
         known = {file for (file,) in rows}
-        with suppress(FileNotFoundError):
-            for folder in os.scandir(self._home.pieces):
-                for entry in os.scandir(folder):
-                    if f"{folder.name}/{entry.name}" not in known:
-                        Path(entry).unlink(missing_ok=True)
+        folders = list(os.scandir(self._home.pieces)) if self._home.pieces.exists() else []
+        for folder in folders:  # not by Path.glob: this is done before every write, over all files
+            for entry in os.scandir(folder) if folder.is_dir() else ():
+                if entry.name.endswith(".parquet") and f"{folder.name}/{entry.name}" not in known:
+                    Path(entry).unlink(missing_ok=True)
         for path in self._home.scratch.glob("*.parquet"):
             path.unlink(missing_ok=True)
 

@@ -58,8 +58,8 @@ def times_of(statistics: Mapping[str, Mapping[str, str]]) -> str:
         if nulls < 0 or quoted.count('"') % 2 or not quoted.startswith('"'):
             continue
         name = quoted[1:-1].replace('""', '"')
-        if nulls and nulls == int(said.get("num_values", "-1")):
-            found[name] = (None, None, True)
+        if nulls == int(said.get("num_values", "-1")):
+            found[name] = (None, None, nulls > 0)
             continue
         try:
             ends = (microseconds(_time(said["min"])), microseconds(_time(said["max"])) + 1)

@@ -28,6 +28,7 @@ _NAME = "featurectl_touched"
 _TOUCHED = f"temp.{_NAME}"
 _FIRST, _LAST = "'-infinity'::TIMESTAMP", "'infinity'::TIMESTAMP"
 _RANGES_AT_MOST = 64
+_RANGES_LISTED = 4
 _RANGES_AS_THEY_ARE = 512  # these are quicker looked through than counted
 
 # The columns that tell the entity, the one that tells the time, and how far it reaches to both sides.
@@ -153,9 +154,11 @@ def _as_they_are(con: duckdb.DuckDBPyConnection, raw: str) -> int:
 
 def _are_many(con: duckdb.DuckDBPyConnection, count: int, names: Sequence[str]) -> bool:
     """Whether it is quicker to merge the ranges than to look through all of an entity's for each of its rows."""
+    if not names:  # they become conditions of the query, one by one
+        return count > _RANGES_LISTED
     if count <= _RANGES_AS_THEY_ARE:
         return False
-    entities = _one(con, f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(names) or '1'} FROM {_TOUCHED})")[0]
+    entities = _one(con, f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(names)} FROM {_TOUCHED})")[0]
     return count > _RANGES_AT_MOST * int(entities)
 
 

@@ -149,6 +149,7 @@ class EmbeddedWriter:
 
         query = parse_query(f"SELECT count(*) AS n FROM {version.name} WHERE NOT ({check})", file=version.file)
         with duckdb_errors(f"{version.file}: check {check!r}"):
+            self._shown.ensure(version.name)
             row = self._con.execute(translate_query(query, schema=self._known_schema())).fetchone()
         assert row is not None
         return int(row[0])

@@ -100,8 +100,11 @@ def _lint_project(project: Project, cache_file: Path | None, selected: frozenset
 
 def _read_by_training(project: Project) -> set[str]:
     """Training sets join views with an entity and an event time; what those read counts too."""
-    joined = [v.name for v in project.views.values() if v.metadata.entity and v.metadata.event_time]
-    return {*joined, *(up for name in joined for up in project.upstream(name))}
+    found: set[str] = set()
+    for view in reversed(list(project.views.values())):  # what reads a view comes after it
+        if view.name in found or (view.metadata.entity and view.metadata.event_time):
+            found |= {view.name, *view.references}
+    return found
 
 
 def _facts_of_tables(project: Project, cache: ContentCache) -> dict[str, _Facts]:
