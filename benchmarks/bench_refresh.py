@@ -5,7 +5,7 @@
 
 A history of that many feature rows (hours x regions) is ingested once, and then come batches: 100 events of the hour
 that begins, 100 late ones up to a year old, 10,000 of one region, one of every region. Seconds and CPU seconds are of
-the refresh, memory is the peak of its process meanwhile; it has done it before. The script by hand keeps five tables
+the refresh, memory is the peak of its process meanwhile; it has done it before. The script by hand keeps six tables
 sorted by time in a DuckDB file and changes only the rows that the batch reaches, in one transaction; at the end its
 features are compared with those that are served. A full rebuild is the same refresh with every view computed whole.
 
