@@ -209,7 +209,7 @@ class Recomputing:
         old = touched.rows(scan_places(self._home, pieces, met))
         if not self._made(_OLD, f"SELECT *, {number} FROM ({old})"):
             delta = self.deltas.of_table(version.name, _NEW, columns)
-            self._anew = delta.inserted or f"temp.{_NEW}"
+            self._anew = delta.inserted or ""
             self._take(version, delta, None)
             return delta
         self._anew = f"temp.{_NEW}"
