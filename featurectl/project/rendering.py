@@ -34,8 +34,9 @@ _MACROS = "macros"
 _EXPRESSION = re.compile(r"(?<!\{)\{\{((?![+-])[^{}\n]*[^{}\n+-])\}\}(?!\})")
 _SPECIAL = re.compile(r"\{[{%#]|[}%#]\}|\r|\x0b|\x0c|\x1c|\x1d|\x1e|\x85|\u2028|\u2029")
 # What a rendering cannot be remembered of: it reads other files, is by chance, or tells secrets.
-_MARKS = ("{%", "random", "lipsum", "kafka_properties")  # quicker to find than the expression
-_ELSEWHERE = re.compile(r"\{%[-+]?\s*(include|import|extends|from)\b|\b(random|lipsum|kafka_properties)\b")
+_NAMES = ("random", "lipsum", "kafka_properties")
+_MARKS = ("{%", *_NAMES)  # quicker to find than the expression
+_ELSEWHERE = re.compile(rf"\{{%[-+]?\s*(include|import|extends|from)\b|\b({'|'.join(_NAMES)})\b")
 
 
 @dataclass(frozen=True)

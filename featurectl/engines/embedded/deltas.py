@@ -54,15 +54,13 @@ class Deltas:
         """The delta of a relation to which a FROM item's rows were added."""
         return Delta(rows if count else None, None, count)
 
-    def of_table(self, relation: str, table: str, columns: str) -> Delta:
+    def of_table(self, relation: str, table: str, columns: str, count: int) -> Delta:
         """The delta of a relation to which a temporary table's rows were added; it is kept until `clear`."""
         name = quote(f"{relation}$inserted")
         self._con.execute(f"DROP TABLE IF EXISTS temp.{name}")
         self._con.execute(f"ALTER TABLE temp.{table} RENAME TO {name}")
         self._made.append(name)
-        row = self._con.execute(f"SELECT count(*) FROM temp.{name}").fetchone()
-        assert row is not None
-        return self.of_rows(f"(SELECT {columns} FROM temp.{name})", int(row[0]))
+        return self.of_rows(f"(SELECT {columns} FROM temp.{name})", count)
 
     def of_queries(self, relation: str, inserted: str, removed: str | None) -> Delta:
         """The delta that two queries answer, whose rows are kept until `clear`."""

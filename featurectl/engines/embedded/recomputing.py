@@ -203,12 +203,12 @@ class Recomputing:
         columns = ", ".join(map(quote, version.columns))
         query = f"({self._query(version, needed)})"
         number = f"row_number() OVER (PARTITION BY {columns}) AS __n"
-        self._made(_NEW, f"SELECT {columns}, {number} FROM ({touched.rows(query)})")
+        computed = self._made(_NEW, f"SELECT {columns}, {number} FROM ({touched.rows(query)})")
         pieces, span = self._of(version.name), touched.span()
         met = _meeting(pieces, None if span is None else [span])
         old = touched.rows(scan_places(self._home, pieces, met))
         if not self._made(_OLD, f"SELECT *, {number} FROM ({old})"):
-            delta = self.deltas.of_table(version.name, _NEW, columns)
+            delta = self.deltas.of_table(version.name, _NEW, columns, computed)
             self._anew = delta.inserted or ""
             self._take(version, delta, None)
             return delta

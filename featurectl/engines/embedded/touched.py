@@ -114,14 +114,13 @@ def touch(
     """What these changes touch. None of the inputs may reach everything."""
     keys = reach.entity if all(given.entity is not None for given, _ in changed) else ()
     parts = [part for given, delta in changed for rows in delta.parts for part in _reached(given, rows, len(keys))]
-    raw = " UNION ALL ".join(parts)
     names = [f"k{n}" for n in range(len(keys))]
-    if _are_many(con, _as_they_are(con, raw), names):
-        most = _merged(con, raw, names, 0)
+    if _are_many(con, _as_they_are(con, " UNION ALL ".join(parts)), names):
+        most = _merge(con, names, 0)
         if most > _RANGES_AT_MOST:
             finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
             span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
-            _merged(con, raw, names, int(span) // _RANGES_AT_MOST)
+            _merge(con, names, int(span) // _RANGES_AT_MOST)
     first, last, undated = _ends(con)
     listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
     ranges = () if keys else tuple(con.execute(listed).fetchall())
@@ -169,19 +168,17 @@ def _ends(con: duckdb.DuckDBPyConnection) -> tuple[datetime | None, datetime | N
     return first, last, bool(undated)
 
 
-def _merged(con: duckdb.DuckDBPyConnection, raw: str, names: Sequence[str], tolerance: int) -> int:
-    """Keep the ranges merged as far as their gap is at most `tolerance` microseconds; returns an entity's most."""
+def _merge(con: duckdb.DuckDBPyConnection, names: Sequence[str], tolerance: int) -> int:
+    """Merge the ranges as far as their gap is at most `tolerance` microseconds; returns an entity's most."""
     listed = "".join(f"{name}, " for name in names)
     by = f"PARTITION BY {', '.join(names)} " if names else ""
     before = f"max(hi) OVER ({by}ORDER BY lo, hi ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_NAME} AS"
-        f" WITH reached AS MATERIALIZED (SELECT DISTINCT * FROM ({raw}))"
-        f" SELECT {listed}min(lo) AS lo, max(hi) AS hi FROM ("
+        f"CREATE OR REPLACE TEMP TABLE {_NAME} AS SELECT {listed}min(lo) AS lo, max(hi) AS hi FROM ("
         f"SELECT *, sum(opens) OVER ({by}ORDER BY lo, hi ROWS UNBOUNDED PRECEDING) AS island FROM ("
-        f"SELECT *, (coalesce(lo > {before} + to_microseconds({tolerance}), true))::INT AS opens FROM reached"
+        f"SELECT *, (coalesce(lo > {before} + to_microseconds({tolerance}), true))::INT AS opens FROM {_TOUCHED}"
         f" WHERE lo IS NOT NULL)) GROUP BY {listed}island"
-        f" UNION ALL SELECT DISTINCT {listed}lo, hi FROM reached WHERE lo IS NULL"
+        f" UNION ALL SELECT {listed}lo, hi FROM {_TOUCHED} WHERE lo IS NULL"
     )
     each = f"SELECT count(lo) AS n FROM {_TOUCHED}" + (f" GROUP BY {', '.join(names)}" if names else "")
     return int(_one(con, f"SELECT coalesce(max(n), 0) FROM ({each})")[0])
