@@ -68,24 +68,22 @@ def _once(document: exp.Expression, template: str, *parts: exp.Expression) -> ex
 def _piece(_: Context, node: exp.Expression) -> Typed:
     if node.args["as_text"]:
         return sql("rw_piece_text({0})", _field(node)), "varchar"
-    return _with_document("rw_piece", node), "jsonb"
+    key = node.args["key"]
+    piece = f"rw_piece({{0}}, {{1}}, {quoted(key)}, {quoted(_path(key))})"
+    return sql(piece, _field(node), node.this), "jsonb"
 
 
 def _field(node: exp.Expression) -> exp.Expression:
     return exp.Dot(this=node.args["pieces"], expression=exp.to_identifier(node.args["key"], quoted=True))
 
 
-def _with_document(macro: str, node: exp.Expression) -> exp.Expression:
-    """A piece alone does not tell a null from a missing key."""
-    key = node.args["key"]
-    return sql(f"{macro}({{0}}, {{1}}, {quoted(key)}, {quoted(_path(key))})", _field(node), node.this)
-
-
 def jsonb_typeof(ctx: Context, node: exp.Expression) -> Typed | None:
     """jsonb_typeof(j -> 'key') of a document that is parsed once already."""
     argument = node.expressions[0] if len(node.expressions) == 1 else None
     if isinstance(argument, Piece) and not argument.args["as_text"]:
-        return _with_document("rw_piece_typeof", argument), "varchar"
+        # a piece alone does not tell a null from a missing key
+        kind = f"rw_piece_typeof({{0}}, {{1}}, {quoted(argument.args['key'])})"
+        return sql(kind, _field(argument), argument.this), "varchar"
     return None
 
 

@@ -148,8 +148,11 @@ def test_what_comes_on_time_opens_no_old_piece(tmp_path: Path, monkeypatch: pyte
     later = Workspace(tmp_path / "home")
     later.publish(SOLAR, [message % (6, 1, 13, 7)])
     later.refresh()
-    computed = [sql for sql in said if "TEMP TABLE featurectl_" in sql]
-    assert len(computed) >= 3 * len(views)  # what is touched, what there is by now, what was there
+    computed = [sql for sql in said if "temp.featurectl_touched" in sql or "TABLE featurectl_touched" in sql]
+    assert len(computed) >= 3 * len(views)  # what is touched, its ends, the rows that there are by now
+    compared = [sql for sql in said if "TABLE featurectl_old" in sql]
+    assert compared  # the windows that end later stand there already
+    assert all("production_windows_v1/" in sql for sql in compared)
     opened = {file for sql in computed for file in re.findall(r"pieces/(\w+/\w+[.]parquet)", sql)}
     for view, files in old.items():
         assert files[0] not in opened, view

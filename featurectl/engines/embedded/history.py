@@ -90,13 +90,16 @@ def write_changes(
     """
     key = [*version.metadata["entity"], version.metadata["event_time"]]
     keys = ", ".join(map(quote, key))
-    changed = " UNION ".join(f"SELECT {keys} FROM {rows}" for rows in delta.parts)
     by = [f"{quote(c)} DESC NULLS LAST" for c in (*revision, *version.columns)]
     first = _unseen(home, version, key, backfilled, recorded)
+    changed = "WITH changed AS (" + " UNION ".join(f"SELECT {keys} FROM {rows}" for rows in delta.parts) + ")"
+    among = f"SEMI JOIN changed AS c ON {null_safe('n', 'c', key)}"
+    if delta.parts == (now,):  # they are all new
+        changed = among = ""
     query = (
-        f"WITH changed AS ({changed}), chosen AS (SELECT n.* FROM {now} AS n SEMI JOIN changed AS c ON"
-        f" {null_safe('n', 'c', key)} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1)"
-        f" SELECT {generation} AS {GENERATION}, false AS {DELETED}, {first} AS {UNSEEN}, n.* FROM chosen AS n"
+        f"{changed} SELECT {generation} AS {GENERATION}, false AS {DELETED}, {first} AS {UNSEEN}, n.* FROM"
+        f" (SELECT n.* FROM {now} AS n {among}"
+        f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {', '.join(by)}) = 1) AS n"
     )
     if delta.removed is not None:
         query += (

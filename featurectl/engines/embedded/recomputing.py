@@ -55,7 +55,7 @@ class Recomputing:
         self._shown, self._schema, self._tables = shown, schema, frozenset(tables)
         self._new_pieces = new_pieces
         self.deltas = Deltas(con)
-        self._anew = ""  # where the rows stand that were computed for the version refreshed last
+        self._anew = ""  # what stands in FROM for the rows that were computed for the version refreshed last
 
     def refresh(self, version: Version, *, is_read: bool) -> tuple[Refreshed, Delta | None]:
         """Compute what the deltas of its inputs change in a version. `is_read`: somebody asks for its delta.
@@ -83,7 +83,7 @@ class Recomputing:
     def rows_about(self, version: Version, delta: Delta) -> str:
         """What stands in FROM to read all rows of the entities and times of a delta, of the version refreshed last."""
         if self._anew:  # these were all computed
-            return f"(SELECT {', '.join(map(quote, version.columns))} FROM {self._anew})"
+            return self._anew
         rows, column = scan(self._home, self._of(version.name)), laid_out_by(version)
         if column is None:
             return rows
@@ -198,21 +198,26 @@ class Recomputing:
             readings: list[InputReach] = [each for each in reach.inputs if each.relation == name]
             kinds = dict(self._schema.get(target, {}))
             pieces = self._of(target)
-            source = scan(self._home, [pieces[index] for index in _meeting(pieces, touched.spans(readings, kinds))])
+            met = _meeting(pieces, touched.spans(readings, kinds)) or [_smallest(pieces)]  # for its columns
+            source = scan(self._home, [pieces[index] for index in met])
             needed[target] = touched.needed(source, readings, kinds)
-        columns = ", ".join(map(quote, version.columns))
-        query = f"({self._query(version, needed)})"
-        number = f"row_number() OVER (PARTITION BY {columns}) AS __n"
-        computed = self._made(_NEW, f"SELECT {columns}, {number} FROM ({touched.rows(query)})")
+        computed = touched.rows(f"({self._query(version, needed)})")
         pieces, span = self._of(version.name), touched.span()
         met = _meeting(pieces, None if span is None else [span])
+        if not met:  # there is nothing to compare with
+            delta = self._added(version, computed)
+            self._anew = delta.inserted or ""
+            return delta
+        columns = ", ".join(map(quote, version.columns))
+        number = f"row_number() OVER (PARTITION BY {columns}) AS __n"
+        count = self._made(_NEW, f"SELECT {columns}, {number} FROM ({computed})")
         old = touched.rows(scan_places(self._home, pieces, met))
         if not self._made(_OLD, f"SELECT *, {number} FROM ({old})"):
-            delta = self.deltas.of_table(version.name, _NEW, columns, computed)
+            delta = self.deltas.of_table(version.name, _NEW, columns, count)
             self._anew = delta.inserted or ""
             self._take(version, delta, None)
             return delta
-        self._anew = f"temp.{_NEW}"
+        self._anew = f"(SELECT {columns} FROM temp.{_NEW})"
         same = f"{null_safe('a', 'b', version.columns)} AND a.__n = b.__n"
         delta = self.deltas.of_queries(
             version.name,
@@ -283,11 +288,13 @@ class Recomputing:
 
 
 def _meeting(pieces: Sequence[Piece], spans: Sequence[Span] | None) -> list[int]:
-    """The indices of the pieces that can hold any of these times; one at least, for its columns."""
-    if spans is None:
-        return list(range(len(pieces)))
-    met = [index for index, piece in enumerate(pieces) if any(span.meets(piece.times) for span in spans)]
-    return met or [min(range(len(pieces)), key=lambda index: pieces[index].rows)]
+    """The indices of the pieces that can hold rows with any of these times."""
+    held = [index for index, piece in enumerate(pieces) if piece.live_rows]
+    return held if spans is None else [index for index in held if any(s.meets(pieces[index].times) for s in spans)]
+
+
+def _smallest(pieces: Sequence[Piece]) -> int:
+    return min(range(len(pieces)), key=lambda index: pieces[index].rows)
 
 
 def laid_out_by(version: Version) -> str | None:

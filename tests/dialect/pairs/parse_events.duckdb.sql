@@ -17,7 +17,7 @@ FROM (
       THEN 'not json'
       WHEN rw_jsonb_typeof(j) <> 'object'
       THEN 'not an object'
-      WHEN rw_piece_typeof("m"."rw_j_pieces"."production_mw", j, 'production_mw', '$."production_mw"') IS DISTINCT FROM 'number'
+      WHEN rw_piece_typeof("m"."rw_j_pieces"."production_mw", j, 'production_mw') IS DISTINCT FROM 'number'
       THEN 'not a number'
       WHEN NOT regexp_matches(rw_piece_text("m"."rw_j_pieces"."timestamp"), '(Z|[+-]\p{Nd}{2}:\p{Nd}{2})$')
       THEN 'no offset'
