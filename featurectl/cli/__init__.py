@@ -58,19 +58,20 @@ def cli(ctx: click.Context, project: str | None, home: str | None, target: str |
     Example:
       featurectl apply && featurectl run --once && featurectl query
     """
-    ctx.obj = {"project": project, "home": home, "target": target}
+    ctx.obj = {**(ctx.obj or {}), "project": project, "home": home, "target": target}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point. Exit codes: 0 done, 1 failed, 2 usage; plan --detailed-exitcode: 2 changes, 1 any error."""
     words = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_run(words))
+    sys.exit(_run(words, own_process=arguments is None))
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], own_process: bool) -> int:
     detailed = "--detailed-exitcode" in words
     try:
-        code = cli.main(args=words, prog_name="featurectl", standalone_mode=False)
+        about = {"own_process": own_process}
+        code = cli.main(args=words, prog_name="featurectl", standalone_mode=False, obj=about)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         error.show()

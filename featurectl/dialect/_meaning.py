@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from featurectl.dialect._naming import output_name
+from featurectl.dialect._walking import children, holds_queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,25 +25,31 @@ def references_of(tree: exp.Expression) -> tuple[str, ...]:
     return tuple(dict.fromkeys(relation_name(table) for table in read_tables(tree)))
 
 
-def read_tables(node: exp.Expression, ctes: frozenset[str] = frozenset()) -> Iterator[exp.Table]:
+def read_tables(tree: exp.Expression) -> list[exp.Table]:
     """The tables that are no CTEs, in order of appearance."""
+    found: list[exp.Table] = []
+    _read_tables(tree, frozenset(), found)
+    return found
+
+
+def _read_tables(node: exp.Expression, ctes: frozenset[str], found: list[exp.Table]) -> None:
     clause = node.args.get("with_")
     for cte in clause.expressions if clause is not None else []:
-        yield from read_tables(cte.this, ctes)
+        _read_tables(cte.this, ctes, found)
         ctes |= {cte.alias}
     if isinstance(node, exp.Table):
         name = relation_name(node)
         if name and name not in ctes:
-            yield node
-    for part in node.iter_expressions():
-        if part is not clause and isinstance(part, exp.Expression):
-            yield from read_tables(part, ctes)
+            found.append(node)
+    for part in children(node):
+        if part is not clause and holds_queries(part):
+            _read_tables(part, ctes, found)
 
 
 def rebound(tree: exp.Expression, relations: Mapping[str, str]) -> exp.Expression:
     """A copy that reads other relations under the names that it knows."""
     copy = tree.copy()
-    for table in list(read_tables(copy)):
+    for table in read_tables(copy):
         target = relations.get(relation_name(table))
         if target is None:
             continue
@@ -98,6 +105,8 @@ class _Form:
         self.numbers = numbers
 
     def __call__(self, node: Any, ctes: Mapping[str, Any], names: Mapping[str, str]) -> Any:
+        if type(node) is exp.Identifier:  # a third of all nodes; whether it was quoted is no meaning
+            return ["name", node.name]
         if isinstance(node, list):
             return [self(part, ctes, names) for part in node]
         if not isinstance(node, exp.Expression):
@@ -111,16 +120,16 @@ class _Form:
             return self.query(node, ctes, names)
         if isinstance(node, exp.Table):
             return self.table(node, ctes, names)
-        if isinstance(node, exp.Column) and node.text("table") in names:
-            return ["column", names[node.text("table")], self(node.this, ctes, names)]
-        if isinstance(node, exp.Column) and node.name in names and not node.text("table"):
-            return ["column or row", names[node.name], self(node.this, ctes, names)]
+        if isinstance(node, exp.Column):
+            table = node.text("table")
+            if table in names:
+                return ["column", names[table], self(node.this, ctes, names)]
+            if not table and node.name in names:
+                return ["column or row", names[node.name], self(node.this, ctes, names)]
         return self.parts(node, ctes, names)
 
     def parts(self, node: Any, ctes: Mapping[str, Any], names: Mapping[str, str]) -> Any:
-        """A node by its class and what it holds; whether a name was quoted is no meaning."""
-        if isinstance(node, exp.Identifier):
-            return ["name", node.name]
+        """A node by its class and what it holds."""
         if isinstance(node, exp.TableAlias) and _is_source(node.parent) and node.name in names:
             return [names[node.name], [column.name for column in node.args.get("columns") or []]]
         args = [

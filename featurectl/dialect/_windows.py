@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._walking import walk
+
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context
 
@@ -36,5 +38,5 @@ def name_windows(ctx: Context, node: exp.Expression) -> None:
 
 def _windows(node: exp.Expression) -> list[exp.Expression]:
     """The calls with OVER of this SELECT, those of inner queries left out."""
-    parts = node.walk(prune=lambda inner: inner is not node and isinstance(inner, exp.Query | exp.From))
+    parts = walk(node, lambda inner: not isinstance(inner, exp.Query | exp.From | exp.Column))
     return [part for part in parts if isinstance(part, exp.Window) and part.args.get("over") is not None]

@@ -106,7 +106,7 @@ class Analyser:
         """A file, rendered; if what it depends on (`key`, None if that cannot be said) is as it was, only looked up."""
         if key is None:
             return render()
-        raw = self._remember("rendered", key, lambda: asdict(render()))
+        raw = self._remember("rendered", key, lambda: vars(render()))
         parts = (tuple(raw[name]) for name in ("breaks", "line_starts", "literal"))
         return Rendered(file, raw["text"], *parts)
 
@@ -117,6 +117,7 @@ class Analyser:
 
     def share(self, helpers: Helpers) -> None:
         """Look at what was offered together with the helpers."""
+        helpers.mix()
         while (text := helpers.take()) is not None:
             self._learn(text, answers([text], self._raw_view)[0])
         helpers.finish()
@@ -129,7 +130,7 @@ class Analyser:
 
     def view(self, rendered: Rendered) -> ViewAnalysis:
         """Analyse a view's query. Raises ProjectError."""
-        raw = self._remember("view", rendered.text, lambda: asdict(self._analyse(rendered)))
+        raw = self._remember("view", rendered.text, lambda: vars(self._analyse(rendered)))
         columns = raw["columns"]
         return ViewAnalysis(
             tuple(raw["references"]),
@@ -206,7 +207,7 @@ def raw_view(text: str) -> tuple[dict[str, Any], Query]:
     from featurectl.dialect import parse_query
 
     query = parse_query(text)
-    return asdict(_analysis_of(query)), query
+    return vars(_analysis_of(query)), query
 
 
 def _analysis_of(query: Query) -> ViewAnalysis:
@@ -215,9 +216,11 @@ def _analysis_of(query: Query) -> ViewAnalysis:
 
 def _descriptions(query: Query) -> dict[str, str]:
     """The comment behind each output column."""
+    from featurectl.dialect._walking import walk
+
     found = {}
     for column in getattr(query.tree, "selects", []):
-        comments = [c for node in column.walk() for c in node.comments or () if not _speaks_to_lint(c)]
+        comments = [c for node in walk(column) for c in node.comments or () if not _speaks_to_lint(c)]
         if column.alias_or_name and comments:
             found[column.alias_or_name] = " ".join(comment.strip() for comment in comments)
     return found

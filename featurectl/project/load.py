@@ -56,9 +56,11 @@ def load_project(settings: Settings, *, keep_helpers: bool = False) -> Project:
         )
     renderer = Renderer(root, settings)
     analyser = Analyser(settings.home_dir / "cache" / "analysis.json")
+    files = {path: renderer.key(path) for path in _view_files(root)}
+    helpers = analyser.helpers(files.values())  # they get ready meanwhile
     migrations = _load_migrations(root, renderer, analyser)
     with seldom_collected():
-        drafts, helpers = _load_views(root, renderer, analyser)
+        drafts = _load_views(files, renderer, analyser, helpers)
     analyser.save()
     views = _link(drafts, {name for m in migrations for name in m.creates})
     if not keep_helpers:
@@ -86,13 +88,17 @@ def _load_migrations(root: Path, renderer: Renderer, analyser: Analyser) -> tupl
     return tuple(found[number] for number in sorted(found))
 
 
-def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[dict[str, _Draft], Helpers]:
-    found: dict[str, tuple[Rendered, ViewMetadata, Rendered]] = {}
+def _view_files(root: Path) -> list[Path]:
     macros = f"{root / 'sql' / 'macros'}{os.sep}"
-    files = [path for path in sorted((root / "sql").rglob("*.sql")) if not str(path).startswith(macros)]
-    keys = [renderer.key(path) for path in files]
-    helpers = analyser.helpers(keys)
-    for path, key in zip(files, keys, strict=True):
+    return [path for path in sorted((root / "sql").rglob("*.sql")) if not str(path).startswith(macros)]
+
+
+def _load_views(
+    files: Mapping[Path, str | None], renderer: Renderer, analyser: Analyser, helpers: Helpers
+) -> dict[str, _Draft]:
+    """The views in these files, each with what its rendering depends on."""
+    found: dict[str, tuple[Rendered, ViewMetadata, Rendered]] = {}
+    for path, key in files.items():
         rendered, metadata, body = _read_view(path, key, renderer, analyser)
         if path.stem in found:
             raise ProjectError(
@@ -107,7 +113,7 @@ def _load_views(root: Path, renderer: Renderer, analyser: Analyser) -> tuple[dic
         analysis = analyser.view(body)
         _check_columns(rendered, body, metadata, analysis)
         drafts[name] = _Draft(name, metadata, body, analysis, analyser.parsed(body.text))
-    return drafts, helpers
+    return drafts
 
 
 def _read_view(

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from featurectl.dialect._aggregates import is_aggregate
 from featurectl.dialect._naming import output_name
+from featurectl.dialect._walking import walk
 from featurectl.dialect.reach._from import Items, from_items, opaque
 from featurectl.dialect.reach._model import TIMES, Bound, InputReach, Leaf, Reach, Relation
 from featurectl.dialect.reach._times import bound_of
@@ -118,7 +119,9 @@ class _Walk:
 
     def _select(self, node: exp.Select, ctes: Mapping[str, Relation]) -> Relation:
         items = from_items(self, node, ctes)
-        columns = _columns(node, items)
+        projected = list(items.projected(node))
+        is_open = any(item.is_star for item in node.expressions) and not items.are_known
+        columns = None if is_open else tuple(name for name, _ in projected)
         inner = [
             leaf
             for part in (*node.expressions, *(node.args[c] for c in ("where", "having", "group") if node.args.get(c)))
@@ -126,7 +129,7 @@ class _Walk:
         ]
         windows = windows_of(node)
         has_aggregates = node.args.get("having") is not None or any(map(is_aggregate, _own_parts(node, windows)))
-        shape = _Shape(windows, has_aggregates, bool(inner))
+        shape = _Shape(projected, windows, has_aggregates, bool(inner))
         own = [_through(node, items, leaf, shape) for leaf in items.leaves]
         return _limited(node, Relation(columns, (*own, *inner)))
 
@@ -143,8 +146,11 @@ class _Walk:
 
 @dataclass(frozen=True)
 class _Shape:
-    """Of a SELECT: its window functions, whether it aggregates, and whether its expressions hold queries."""
+    """Of a SELECT: its columns and what each is made of, its window functions, whether it aggregates, and whether its
+    expressions hold queries.
+    """
 
+    projected: list[tuple[str, exp.Expression]]
     windows: list[exp.Window]
     has_aggregates: bool
     has_queries: bool
@@ -163,9 +169,8 @@ def _through(node: exp.Select, items: Items, leaf: Leaf, shape: _Shape) -> Leaf:
         return leaf.lost("an aggregate over all rows")
     if shape.windows:
         known = through_windows(node, shape.windows, known, items.place_of)
-    projected = list(items.projected(node))
-    found = {name: bound_of(value, known) for name, value in projected}
-    once = {name for name, times in Counter(name for name, _ in projected).items() if times == 1}
+    found = {name: bound_of(value, known) for name, value in shape.projected}
+    once = {name for name, times in Counter(name for name, _ in shape.projected).items() if times == 1}
     bounds = {name: bound for name, bound in found.items() if bound is not None and name in once}
     if distinct is not None and distinct.args.get("on") is not None:
         bounds = _chosen(node, distinct.args["on"], bounds)
@@ -193,20 +198,13 @@ def _renamed_leaf(leaf: Leaf, new: Mapping[str, str]) -> Leaf:
     return leaf.with_bounds({new[name]: bound for name, bound in leaf.bounds.items() if name in new})
 
 
-def _columns(node: exp.Select, items: Items) -> tuple[str, ...] | None:
-    names = [name for name, _ in items.projected(node)]
-    if any(item.is_star for item in node.expressions) and not items.are_known:
-        return None
-    return tuple(names)
-
-
 def _own_parts(node: exp.Select, windows: Sequence[exp.Window]) -> Iterator[exp.Expression]:
     """The expressions of this SELECT's columns, without those of inner queries and the calls that stand before OVER."""
     calls = {id(window.this.this if isinstance(window.this, exp.Filter) else window.this) for window in windows}
     for item in node.expressions:
-        for part in item.walk(prune=lambda inner: isinstance(inner, exp.Query)):
-            if id(part) not in calls and not isinstance(part, exp.Query):
-                yield part
+        inside = walk(item, lambda inner: not isinstance(inner, exp.Query | exp.Column))
+        parts = inside if not isinstance(item, exp.Query) else ()
+        yield from (part for part in parts if id(part) not in calls and not isinstance(part, exp.Query))
 
 
 def _grouped(

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from featurectl.dialect._meaning import read_tables, relation_name
 from featurectl.dialect._naming import output_name
+from featurectl.dialect._walking import children, holds_queries
 from featurectl.dialect.reach._joins import Condition, conditions_of, spread
 from featurectl.dialect.reach._model import TIMES, Bound, Leaf, Relation
 from featurectl.dialect.reach._times import span_of
@@ -50,8 +51,8 @@ def _queries(node: exp.Expression) -> Iterator[exp.Expression]:
     if isinstance(node, exp.Query):
         yield node
         return
-    for part in node.iter_expressions():
-        if isinstance(part, exp.Expression):
+    for part in children(node):
+        if holds_queries(part):
             yield from _queries(part)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from featurectl.dialect._walking import walk
 from featurectl.dialect.reach._times import span_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class _Frame:
 
 def windows_of(select: exp.Select) -> list[exp.Window]:
     """The calls with OVER of a SELECT, those of inner queries left out."""
-    parts = select.walk(prune=lambda inner: inner is not select and isinstance(inner, exp.Query | exp.From))
+    parts = walk(select, lambda inner: not isinstance(inner, exp.Query | exp.From | exp.Column))
     return [part for part in parts if isinstance(part, exp.Window) and part.args.get("over") is not None]
 
 
