@@ -14,9 +14,10 @@ from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, Ledger, read_positions, read_schema, read_state
 from featurectl.engines.embedded.moment import EmbeddedMoment
 from featurectl.engines.embedded.pieces import Pieces
+from featurectl.engines.embedded.publishing import publish
 from featurectl.engines.embedded.redating import redate
 from featurectl.engines.embedded.sandbox import EmbeddedSandbox
-from featurectl.engines.embedded.snapshot import publish, published_generation, reading, was_moved
+from featurectl.engines.embedded.snapshot import published_generation, reading, was_moved
 from featurectl.engines.embedded.writer import EmbeddedWriter
 from featurectl.errors import EngineError, UsageError, did_you_mean
 

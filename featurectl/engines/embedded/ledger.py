@@ -192,8 +192,8 @@ class Ledger:
     def set_live(self, live: Mapping[str, int]) -> None:
         """Which version each public name shows; names that are not in it disappear."""
         self._con.execute("DELETE FROM featurectl.live")
-        for view, number in live.items():
-            self._con.execute("INSERT INTO featurectl.live VALUES (?, ?)", [view, number])
+        shown = [list(live), list(live.values())]
+        self._con.execute("INSERT INTO featurectl.live SELECT unnest(?), unnest(?)", shown)
 
     def add_release(self, release: Release) -> None:
         """An apply that changed something is complete."""

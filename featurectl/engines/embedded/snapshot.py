@@ -1,130 +1,42 @@
 """What readers open: a small database of views on pieces, immutable, one for each committed generation.
 
 A DuckDB file takes one writing process or several reading ones, so readers never open the writer's. They open a
-snapshot, as long as they like: it holds no rows itself, it names pieces, which do not change either. Publishing
-costs some milliseconds a relation, whatever the number of rows. A reader sees one generation, whole, until it
-opens the next. DuckDB holds a read lock on a file that it reads: that is how the writer knows which snapshots,
-and so which pieces, are still in use.
+snapshot, as long as they like: it holds no rows itself, it names pieces, which do not change either. A reader sees one
+generation, whole, until it opens the next. DuckDB holds a read lock on a file that it reads: that is how the writer
+knows which snapshots, and so which pieces, are still in use.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
-import shutil
 import struct
 import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import duckdb
-
-from featurectl.engines.embedded.connect import connect, quote
-from featurectl.engines.embedded.ledger import LEDGER_TABLES, read_environments
-from featurectl.engines.embedded.pieces import scan
+from featurectl.engines.embedded.connect import connect
 from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import duckdb
+
     from featurectl.engines.embedded.home import Home
-    from featurectl.engines.embedded.ledger import Ledger
-    from featurectl.engines.embedded.pieces import Pieces
     from featurectl.settings import Settings
 
-__all__ = ["oldest_in_use", "open_snapshot", "publish", "published_generation", "reading", "was_moved"]
+__all__ = ["WHERE", "oldest_in_use", "open_snapshot", "published_generation", "reading", "was_moved"]
 
 # A reader that has followed the link but not yet opened the file is covered by this much time.
 _GRACE_SECONDS = 5.0
 _TRIES = 20
 # A snapshot names its pieces by their full path: where the home was when it was published.
-_WHERE = "home.txt"
+WHERE = "home.txt"
 _open_here: dict[Path, int] = {}
 _probes: dict[Path, int] = {}
-
-
-def publish(
-    con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, macros: tuple[str, ...]
-) -> None:
-    """Give readers the committed generation. `con` is the writer's connection, outside a transaction."""
-    generation = ledger.generation()
-    home.snapshots.mkdir(parents=True, exist_ok=True)
-    unfinished = home.scratch / f"snapshot.{generation}.duckdb"
-    _forget(unfinished)
-    writer = con.execute("SELECT current_database()").fetchone()
-    assert writer is not None
-    shutil.copyfile(_with_macros(con, home, quote(writer[0]), macros), unfinished)
-    con.execute(f"ATTACH '{unfinished}' AS snapshot")
-    try:
-        con.execute("USE snapshot")
-        _fill(con, home, ledger, pieces, quote(writer[0]))
-    finally:
-        con.execute(f"USE {quote(writer[0])}")
-        con.execute("DETACH snapshot")
-    unfinished.chmod(0o444)
-    target = home.snapshots / f"{generation:010d}.duckdb"
-    unfinished.replace(target)
-    where = home.scratch / _WHERE
-    where.write_text(str(home.root), encoding="utf-8")
-    where.replace(home.snapshots / _WHERE)  # whole: a reader may look at it in this moment
-    link = home.scratch / "features.duckdb"
-    link.unlink(missing_ok=True)
-    link.symlink_to(target.relative_to(home.root))
-    link.replace(home.current)
-
-
-def _forget(database: Path) -> None:
-    """Remove what a killed process left: its log too, or it is replayed into the next file of that name."""
-    database.unlink(missing_ok=True)
-    database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
-
-
-def _with_macros(con: duckdb.DuckDBPyConnection, home: Home, writer: str, macros: tuple[str, ...]) -> Path:
-    """A database with the dialect's functions and nothing else, with which each snapshot begins."""
-    stamp = hashlib.sha256("\n".join((duckdb.__version__, *macros)).encode()).hexdigest()[:16]
-    path = home.scratch / f"macros.{stamp}.duckdb"
-    if path.exists():
-        return path
-    unfinished = path.with_suffix(".unfinished")
-    _forget(unfinished)
-    con.execute(f"ATTACH '{unfinished}' AS macros")
-    try:
-        con.execute("USE macros")
-        for statement in macros:
-            con.execute(statement)
-    finally:
-        con.execute(f"USE {writer}")
-        con.execute("DETACH macros")
-    unfinished.replace(path)
-    return path
-
-
-def _fill(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, writer: str) -> None:
-    con.execute("BEGIN")
-    con.execute("CREATE SCHEMA featurectl")
-    for table in LEDGER_TABLES:
-        con.execute(f"CREATE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
-    for name in ledger.tables():
-        con.execute(f"CREATE TABLE main.{quote(name)} AS SELECT * FROM {writer}.main.{quote(name)}")
-    for relation in _relations(con):
-        con.execute(f"CREATE VIEW main.{quote(relation)} AS SELECT * FROM {scan(home, pieces.of(relation))}")
-    for view, number in con.execute("SELECT view, number FROM featurectl.live").fetchall():
-        con.execute(f"CREATE VIEW main.{quote(view)} AS SELECT * FROM {quote(f'{view}_v{number}')}")
-    for environment in read_environments(con):
-        con.execute(f"CREATE SCHEMA {quote(environment.name)}")
-        for view, number in environment.live.items():
-            name = f"{quote(environment.name)}.{quote(view)}"
-            con.execute(f"CREATE VIEW {name} AS SELECT * FROM main.{quote(f'{view}_v{number}')}")
-    con.execute("COMMIT")  # once: each would be written to the disk by itself
-
-
-def _relations(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """What can be read by its name: not the history, whose names have a $."""
-    rows = con.execute("SELECT DISTINCT relation FROM featurectl.pieces WHERE relation NOT LIKE '%$%' ORDER BY 1")
-    return [row[0] for row in rows.fetchall()]
 
 
 def published_generation(home: Home) -> int | None:
@@ -138,7 +50,7 @@ def published_generation(home: Home) -> int | None:
 def was_moved(home: Home) -> bool:
     """Whether the home lay elsewhere when its snapshot was published: moved, or a copy."""
     try:
-        return (home.snapshots / _WHERE).read_text(encoding="utf-8") != str(home.root)
+        return (home.snapshots / WHERE).read_text(encoding="utf-8") != str(home.root)
     except (FileNotFoundError, NotADirectoryError):
         return False
 

@@ -38,9 +38,10 @@ from featurectl.engines.embedded.history import (
 )
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.pieces import scan
+from featurectl.engines.embedded.publishing import publish
 from featurectl.engines.embedded.recomputing import Recomputing, laid_out_by
 from featurectl.engines.embedded.shown import Shown
-from featurectl.engines.embedded.snapshot import oldest_in_use, publish
+from featurectl.engines.embedded.snapshot import oldest_in_use
 from featurectl.engines.embedded.translation import binder_errors, described, version_query, view_columns
 from featurectl.engines.retention import horizon_of
 from featurectl.errors import EngineError

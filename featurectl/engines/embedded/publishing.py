@@ -1,0 +1,181 @@
+"""Gives readers what was committed: the next snapshot.
+
+It is made of the one before it, with other views where pieces or public names are others: to make a view costs DuckDB
+half a millisecond, and a project may have thousands of which a refresh touches a few.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.ledger import LEDGER_TABLES, read_environments
+from featurectl.engines.embedded.pieces import scan
+from featurectl.engines.embedded.snapshot import WHERE, published_generation, was_moved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from featurectl.engines.embedded.home import Home
+    from featurectl.engines.embedded.ledger import Ledger
+    from featurectl.engines.embedded.pieces import Pieces
+
+__all__ = ["publish"]
+
+_FORMAT = 2  # counted up when what is in a snapshot becomes other
+_STAMP = "stamp.txt"  # what the newest one was made with, and which one that is
+_NAME = "snapshot"
+# A relation's files, each with the one that says which rows are gone.
+_Files = list[tuple[str, "str | None"]]
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What readers find: relations with their files or, public views, the version that they show; the same of preview
+    environments; reference tables.
+    """
+
+    views: Mapping[str, _Files | str] = field(default_factory=dict)
+    environments: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    tables: frozenset[str] = frozenset()
+
+
+def publish(
+    con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, macros: tuple[str, ...]
+) -> None:
+    """Give readers the committed generation. `con` is the writer's connection, outside a transaction."""
+    generation = ledger.generation()
+    stamp = hashlib.sha256("\n".join((duckdb.__version__, str(_FORMAT), *macros)).encode()).hexdigest()[:16]
+    home.snapshots.mkdir(parents=True, exist_ok=True)
+    unfinished = home.scratch / f"{_NAME}.{generation}.duckdb"
+    if not _made_of_the_last(con, home, pieces, stamp, unfinished):
+        _forget(unfinished)
+        shutil.copyfile(_with_macros(con, home, stamp, macros), unfinished)
+        with _Attached(con, unfinished) as writer:
+            con.execute("CREATE SCHEMA featurectl")
+            _fill(con, home, pieces, writer, _Names())
+    unfinished.chmod(0o444)
+    target = home.snapshots / f"{generation:010d}.duckdb"
+    unfinished.replace(target)
+    _tell(home, WHERE, str(home.root))
+    _tell(home, _STAMP, f"{stamp} {generation}")
+    link = home.scratch / "features.duckdb"
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.relative_to(home.root))
+    link.replace(home.current)
+
+
+def _tell(home: Home, name: str, text: str) -> None:
+    """A file beside the snapshots, whole: a reader may look at it in this moment."""
+    path = home.scratch / name
+    path.write_text(text, encoding="utf-8")
+    path.replace(home.snapshots / name)
+
+
+def _made_of_the_last(con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, stamp: str, path: Path) -> bool:
+    """Make the snapshot of a copy of the one before; False where that does not serve."""
+    try:
+        known = (home.snapshots / _STAMP).read_text(encoding="utf-8")
+        if known != f"{stamp} {published_generation(home)}" or was_moved(home):
+            return False
+        _forget(path)
+        shutil.copyfile(home.current, path)
+        with _Attached(con, path) as writer:
+            _fill(con, home, pieces, writer, _names(con))
+    except (OSError, duckdb.Error):  # whatever is wrong with it: the next one need not be made of it
+        return False
+    return True
+
+
+class _Attached:
+    """A database file under the name that it has while it is written; gives the writer's name."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._con, self._path = con, path
+        found = con.execute("SELECT current_database()").fetchone()
+        assert found is not None
+        self._writer = quote(found[0])
+
+    def __enter__(self) -> str:
+        self._con.execute(f"ATTACH '{self._path}' AS {_NAME} (BLOCK_SIZE 16384)")
+        self._con.execute(f"USE {_NAME}")
+        self._con.execute("BEGIN")
+        return self._writer
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # once: each statement would be written to the disk by itself
+        self._con.execute("COMMIT" if kind is None else "ROLLBACK")
+        self._con.execute(f"USE {self._writer}")
+        self._con.execute(f"DETACH {_NAME}")
+
+
+def _forget(database: Path) -> None:
+    """Remove what a killed process left: its log too, or it is replayed into the next file of that name."""
+    database.unlink(missing_ok=True)
+    database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
+
+
+def _with_macros(con: duckdb.DuckDBPyConnection, home: Home, stamp: str, macros: tuple[str, ...]) -> Path:
+    """A database with the dialect's functions and nothing else, with which a snapshot begins."""
+    path = home.scratch / f"macros.{stamp}.duckdb"
+    if path.exists():
+        return path
+    unfinished = path.with_suffix(".unfinished")
+    _forget(unfinished)
+    with _Attached(con, unfinished):
+        for statement in macros:
+            con.execute(statement)
+    unfinished.replace(path)
+    return path
+
+
+def _fill(con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, writer: str, before: _Names) -> None:
+    """Bring the attached database, in which these names are, to what the writer's ledger says."""
+    for table in LEDGER_TABLES:
+        con.execute(f"CREATE OR REPLACE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
+    now = _names(con)
+    shown = {name: live for name, live in now.environments.items() if before.environments.get(name) != live}
+    for name in before.environments.keys() & (shown.keys() | (before.environments.keys() - now.environments.keys())):
+        con.execute(f"DROP SCHEMA {quote(name)} CASCADE")
+    for name in before.views.keys() - now.views.keys():
+        con.execute(f"DROP VIEW main.{quote(name)}")
+    for name in before.tables - now.tables:
+        con.execute(f"DROP TABLE main.{quote(name)}")
+    for name in sorted(now.tables):
+        con.execute(f"CREATE OR REPLACE TABLE main.{quote(name)} AS SELECT * FROM {writer}.main.{quote(name)}")
+    for name, of in now.views.items():
+        if before.views.get(name) != of:
+            source = quote(of) if isinstance(of, str) else scan(home, pieces.of(name))
+            con.execute(f"CREATE OR REPLACE VIEW main.{quote(name)} AS SELECT * FROM {source}")
+    for name, live in shown.items():
+        _show_environment(con, name, live)
+
+
+def _show_environment(con: duckdb.DuckDBPyConnection, name: str, live: Mapping[str, int]) -> None:
+    con.execute(f"CREATE SCHEMA {quote(name)}")
+    for view, number in live.items():
+        version = quote(f"{view}_v{number}")
+        con.execute(f"CREATE VIEW {quote(name)}.{quote(view)} AS SELECT * FROM main.{version}")
+
+
+def _names(con: duckdb.DuckDBPyConnection) -> _Names:
+    """Those that the attached ledger gives: of the history, whose relations have a $, there are none."""
+    files: dict[str, _Files] = {}
+    listed = con.execute("SELECT relation, file, removed FROM featurectl.pieces ORDER BY relation, position")
+    for relation, file, removed in listed.fetchall():
+        if "$" not in relation:
+            files.setdefault(relation, []).append((file, removed))
+    live = con.execute("SELECT view, number FROM featurectl.live").fetchall()
+    environments = {environment.name: environment.live for environment in read_environments(con)}
+    tables = con.execute("SELECT name FROM featurectl.tables").fetchall()
+    return _Names(
+        {**files, **{view: f"{view}_v{number}" for view, number in live}},
+        environments,
+        frozenset(name for (name,) in tables),
+    )
