@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from featurectl.engines.embedded import engine
 from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.pieces import Piece, Pieces, scan, scan_places
-from featurectl.engines.embedded.spans import Span, microseconds, times_of
+from featurectl.engines.embedded.spans import Span, ends_of, microseconds, times_of
 from tests.workspace import SOLAR, Workspace
 
 if TYPE_CHECKING:
@@ -128,6 +128,18 @@ class Said:
         return getattr(self._con, name)
 
 
+def test_the_ends_of_several_files() -> None:
+    june, july = '{"at": [10, 21, false]}', '{"at": [30, 41, true]}'
+    nothing = '{"at": [null, null, true]}'
+    assert ends_of([june], "at") == (10, 21, False)
+    assert ends_of([july, june], "at") == (10, 41, True)
+    assert ends_of([june, nothing], "at") == (10, 21, True)
+    assert ends_of([nothing], "at") == (None, None, True)
+    assert ends_of([june, None], "at") is None
+    assert ends_of([june], "other") is None
+    assert ends_of([], "at") is None
+
+
 def test_what_comes_on_time_opens_no_old_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(tmp_path / "home")
     workspace.apply()
@@ -149,7 +161,9 @@ def test_what_comes_on_time_opens_no_old_piece(tmp_path: Path, monkeypatch: pyte
     later.publish(SOLAR, [message % (6, 1, 13, 7)])
     later.refresh()
     computed = [sql for sql in said if "temp.featurectl_touched" in sql or "TABLE featurectl_touched" in sql]
-    assert len(computed) >= 3 * len(views)  # what is touched, its ends, the rows that there are by now
+    assert len(computed) >= 2 * len(views)  # what is touched, the rows that there are by now
+    asked = [sql for sql in said if "min(lo)" in sql]
+    assert len(asked) == 1  # of the features: of what windows give anew there is no file that tells its ends
     compared = [sql for sql in said if "TABLE featurectl_old" in sql]
     assert compared  # the windows that end later stand there already
     assert all("production_windows_v1/" in sql for sql in compared)

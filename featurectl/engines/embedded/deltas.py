@@ -20,11 +20,15 @@ __all__ = ["Delta", "Deltas", "TablesBefore"]
 
 @dataclass(frozen=True)
 class Delta:
-    """What stands in FROM to read the rows that came and those that went; None where there are none."""
+    """What stands in FROM to read the rows that came and those that went; None where there are none.
+
+    `times`: where the rows that came are in pieces of their own, what is known of the times of each.
+    """
 
     inserted: str | None
     removed: str | None
     rows: int
+    times: tuple[str | None, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -50,9 +54,9 @@ class Deltas:
         """The relation changed so."""
         self._found[relation] = delta
 
-    def of_rows(self, rows: str, count: int) -> Delta:
+    def of_rows(self, rows: str, count: int, times: tuple[str | None, ...] = ()) -> Delta:
         """The delta of a relation to which a FROM item's rows were added."""
-        return Delta(rows if count else None, None, count)
+        return Delta(rows if count else None, None, count, times)
 
     def of_table(self, relation: str, table: str, columns: str, count: int) -> Delta:
         """The delta of a relation to which a temporary table's rows were added; it is kept until `clear`."""

@@ -135,9 +135,11 @@ def _unseen(
 def write_moment(pieces: Pieces, home: Home, generation: int, at: datetime) -> Piece:
     """The instant at which a generation becomes visible, as a piece; after the last one, whatever the clock says."""
     before = pieces.of(MOMENTS)
-    last = f"(SELECT max({VISIBLE}) FROM {scan(home, before)}) + INTERVAL 1 microsecond" if before else "NULL"
+    # each is later than those before it, so the last piece has the last one
+    last = f"(SELECT max({VISIBLE}) FROM {scan(home, before[-1:])}) + INTERVAL 1 microsecond" if before else "NULL"
     visible = f"greatest({_instant(at)}, {last})"
-    return pieces.write(MOMENTS, f"SELECT {generation}::BIGINT AS {GENERATION}, {visible} AS {VISIBLE}")
+    query = f"SELECT {generation}::BIGINT AS {GENERATION}, {visible} AS {VISIBLE}"
+    return pieces.write(MOMENTS, query, checked=True)
 
 
 def recorded(con: duckdb.DuckDBPyConnection, home: Home, version: Version) -> str | None:

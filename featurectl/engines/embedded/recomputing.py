@@ -154,7 +154,7 @@ class Recomputing:
         new = self._pieces.ordered(version.name, piece, laid_out_by(version))
         found = [*self._of(version.name), *new]
         self._keep(version, self._pieces.merged(version.name, found, laid_out_by(version)))
-        return self.deltas.of_rows(scan(self._home, new), piece.rows)
+        return self.deltas.of_rows(scan(self._home, new), piece.rows, tuple(each.times for each in new))
 
     def _of_parts(self, version: Version, changed: Mapping[str, str], part: str) -> str:
         """The version's query for only one part of what changed, and nothing of what did not."""

@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Span", "microseconds", "times_of"]
+__all__ = ["Span", "ends_of", "microseconds", "moment", "times_of"]
 
 _EPOCH = datetime(1970, 1, 1)
 
@@ -69,9 +69,30 @@ def times_of(statistics: Mapping[str, Mapping[str, str]]) -> str:
     return json.dumps(found)
 
 
+def ends_of(times: Iterable[str | None], column: str) -> tuple[int | None, int | None, bool] | None:
+    """The first and the last time in a column of several files, whether any row has none; None where it is not known.
+
+    `times` is what `times_of` said of each.
+    """
+    found = [_parsed(said).get(column) if said is not None else None for said in times]
+    known = [ends for ends in found if ends is not None]
+    if not known or len(known) < len(found):
+        return None
+    firsts, lasts = (
+        [first for first, *_ in known if first is not None],
+        [last for _, last, _ in known if last is not None],
+    )
+    return min(firsts, default=None), max(lasts, default=None), any(undated for *_, undated in known)
+
+
 def microseconds(at: datetime) -> int:
     """Since 1970, of a time in UTC that does not say so."""
     return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment(at: int) -> datetime:
+    """The same the other way round. Raises OverflowError for a time that Python does not have."""
+    return _EPOCH + timedelta(microseconds=at)
 
 
 def _time(text: str) -> datetime:

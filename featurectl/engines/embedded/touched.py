@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from featurectl.engines.embedded.connect import quote
-from featurectl.engines.embedded.spans import Span, microseconds
+from featurectl.engines.embedded.spans import Span, ends_of, microseconds, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,23 +113,45 @@ def touch(
 ) -> Touched:
     """What these changes touch. None of the inputs may reach everything."""
     keys = reach.entity if all(given.entity is not None for given, _ in changed) else ()
-    parts = [part for given, delta in changed for rows in delta.parts for part in _reached(given, rows, len(keys))]
     names = [f"k{n}" for n in range(len(keys))]
-    if _are_many(con, _as_they_are(con, " UNION ALL ".join(parts)), names):
+    if _are_many(con, _as_they_are(con, " UNION ALL ".join(_reached(changed, len(keys)))), names):
         most = _merge(con, names, 0)
         if most > _RANGES_AT_MOST:
             finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
             span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
             _merge(con, names, int(span) // _RANGES_AT_MOST)
-    first, last, undated = _ends(con)
+    first, last, undated = _known_ends(changed) or _ends(con)
     listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
     ranges = () if keys else tuple(con.execute(listed).fetchall())
     return Touched(tuple(keys), reach.event_time, kind, first, last, undated, ranges)
 
 
-def _reached(given: InputReach, rows: str, keys: int) -> list[str]:
-    """What each changed row touches: entity, first and last time; those are NULL for rows without a time."""
-    names = "".join(f"{quote(c)} AS k{n}, " for n, c in enumerate((given.entity or ())[:keys]))
+def _reached(changed: Sequence[tuple[InputReach, Delta]], keys: int) -> list[str]:
+    """Queries for what each changed row touches: entity, first and last time; NULL for rows without a time."""
+    parts: list[str] = []
+    moves: dict[tuple[str, tuple[str, ...], str], set[tuple[int, int]]] = {}  # the same rows are read once
+    for given, delta in changed:
+        entity = (given.entity or ())[:keys]
+        for rows in delta.parts:
+            if given.time is None or given.low is None or given.high is None:
+                parts += _reached_openly(given, rows, entity)
+            else:
+                moves.setdefault((rows, entity, given.time), set()).add((given.low, given.high))
+    for (rows, entity, time), by in moves.items():
+        names = "".join(f"{quote(c)} AS k{n}, " for n, c in enumerate(entity))
+        listed = "".join(f"k{n}, " for n in range(len(entity)))
+        ends = "point + to_microseconds(low) AS lo, point + to_microseconds(high) AS hi"
+        values = ", ".join(f"({low}, {high})" for low, high in sorted(by))
+        parts.append(
+            f"SELECT {listed}{ends} FROM (SELECT {names}{quote(time)}::TIMESTAMP AS point FROM {rows}),"
+            f" (VALUES {values}) AS moved(low, high)"
+        )
+    return parts
+
+
+def _reached_openly(given: InputReach, rows: str, entity: Sequence[str]) -> list[str]:
+    """The same where times have no end on one side or on both."""
+    names = "".join(f"{quote(c)} AS k{n}, " for n, c in enumerate(entity))
     if given.time is None:
         return [
             f"SELECT {names}{_FIRST} AS lo, {_LAST} AS hi FROM {rows}",
@@ -138,8 +160,6 @@ def _reached(given: InputReach, rows: str, keys: int) -> list[str]:
     at = f"{quote(given.time)}::TIMESTAMP"
     low = _FIRST if given.low is None else f"{at} + to_microseconds({given.low})"
     high = _LAST if given.high is None else f"{at} + to_microseconds({given.high})"
-    if given.low is not None and given.high is not None:
-        return [f"SELECT {names}{low} AS lo, {high} AS hi FROM {rows}"]
     return [  # rows without a time stand before all others or after them: they can alter those, and be altered
         f"SELECT {names}coalesce({low}, {_FIRST}) AS lo, coalesce({high}, {_LAST}) AS hi FROM {rows}",
         f"SELECT {names}NULL::TIMESTAMP AS lo, NULL::TIMESTAMP AS hi FROM {rows}",
@@ -159,6 +179,26 @@ def _are_many(con: duckdb.DuckDBPyConnection, count: int, names: Sequence[str]) 
         return False
     entities = _one(con, f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(names)} FROM {_TOUCHED})")[0]
     return count > _RANGES_AT_MOST * int(entities)
+
+
+def _known_ends(changed: Sequence[tuple[InputReach, Delta]]) -> tuple[datetime | None, datetime | None, bool] | None:
+    """What `_ends` answers, as far as the files of what changed tell it; None where they do not."""
+    firsts, lasts, is_undated = [], [], False
+    for given, delta in changed:
+        ends = ends_of(delta.times, given.time) if given.time is not None and delta.removed is None else None
+        if ends is None or given.low is None or given.high is None:
+            return None
+        first, last, undated = ends
+        is_undated = is_undated or undated
+        if first is not None and last is not None:
+            firsts.append(first + given.low)
+            lasts.append(last + given.high)
+    if not firsts:
+        return None, None, is_undated
+    try:
+        return moment(min(firsts)), moment(max(lasts)), is_undated
+    except OverflowError:  # a time that Python does not have
+        return None
 
 
 def _ends(con: duckdb.DuckDBPyConnection) -> tuple[datetime | None, datetime | None, bool]:

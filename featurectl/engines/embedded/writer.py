@@ -336,7 +336,7 @@ class EmbeddedWriter:
         rows = 0
         found: list[Piece] = []
         for chunk in self._log.chunks(topic, self._ledger.offsets(table)):
-            piece = self._pieces.write(table, chunk_query(chunk, columns))
+            piece = self._pieces.write(table, chunk_query(chunk, columns), checked=True)
             found.append(piece)
             rows += piece.rows
             offsets[table, topic, chunk.partition] = chunk.next_offset
