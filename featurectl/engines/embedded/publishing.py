@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, read_environments
 from featurectl.engines.embedded.pieces import scan
-from featurectl.engines.embedded.snapshot import WHERE, published_generation, was_moved
+from featurectl.engines.embedded.snapshot import HOME_FILE, published_generation, was_moved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,7 @@ __all__ = ["publish"]
 _FORMAT = 2  # counted up when what is in a snapshot becomes other
 _STAMP = "stamp.txt"  # what the newest one was made with, and which one that is
 _NAME = "snapshot"
+_BLOCK = 16_384  # bytes: there are many small tables, and each takes a block at least
 # A relation's files, each with the one that says which rows are gone.
 _Files = list[tuple[str, "str | None"]]
 
@@ -63,7 +64,7 @@ def publish(
     unfinished.chmod(0o444)
     target = home.snapshots / f"{generation:010d}.duckdb"
     unfinished.replace(target)
-    _tell(home, WHERE, str(home.root))
+    _tell(home, HOME_FILE, str(home.root))
     _tell(home, _STAMP, f"{stamp} {generation}")
     link = home.scratch / "features.duckdb"
     link.unlink(missing_ok=True)
@@ -103,16 +104,17 @@ class _Attached:
         self._writer = quote(found[0])
 
     def __enter__(self) -> str:
-        self._con.execute(f"ATTACH '{self._path}' AS {_NAME} (BLOCK_SIZE 16384)")
+        self._con.execute(f"ATTACH {text_literal(str(self._path))} AS {_NAME} (BLOCK_SIZE {_BLOCK})")
         self._con.execute(f"USE {_NAME}")
         self._con.execute("BEGIN")
         return self._writer
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # once: each statement would be written to the disk by itself
-        self._con.execute("COMMIT" if kind is None else "ROLLBACK")
-        self._con.execute(f"USE {self._writer}")
-        self._con.execute(f"DETACH {_NAME}")
+        try:  # all at once: each statement would be written to the disk by itself
+            self._con.execute("COMMIT" if kind is None else "ROLLBACK")
+        finally:
+            self._con.execute(f"USE {self._writer}")
+            self._con.execute(f"DETACH {_NAME}")
 
 
 def _forget(database: Path) -> None:

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.home import Home
     from featurectl.settings import Settings
 
-__all__ = ["WHERE", "oldest_in_use", "open_snapshot", "published_generation", "reading", "was_moved"]
+__all__ = ["HOME_FILE", "oldest_in_use", "open_snapshot", "published_generation", "reading", "was_moved"]
 
 # A reader that has followed the link but not yet opened the file is covered by this much time.
 _GRACE_SECONDS = 5.0
 _TRIES = 20
 # A snapshot names its pieces by their full path: where the home was when it was published.
-WHERE = "home.txt"
+HOME_FILE = "home.txt"
 _open_here: dict[Path, int] = {}
 _probes: dict[Path, int] = {}
 
@@ -50,7 +50,7 @@ def published_generation(home: Home) -> int | None:
 def was_moved(home: Home) -> bool:
     """Whether the home lay elsewhere when its snapshot was published: moved, or a copy."""
     try:
-        return (home.snapshots / WHERE).read_text(encoding="utf-8") != str(home.root)
+        return (home.snapshots / HOME_FILE).read_text(encoding="utf-8") != str(home.root)
     except (FileNotFoundError, NotADirectoryError):
         return False
 
