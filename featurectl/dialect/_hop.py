@@ -29,6 +29,7 @@ __all__ = ["hop_as_frame"]
 
 _BOUNDS = ("window_start", "window_end")
 _ALIAS = "rw_hops"
+_NULL_OF_NONE = ("avg", "sum", "min", "max")  # of no value, each is NULL
 
 
 @dataclass
@@ -80,6 +81,7 @@ def _shape_of(ctx: Context, node: exp.Expression) -> _Shape | None:
     _unqualify(node, alias)
     grouped = [_by_ordinal(node, key) for key in group.expressions]
     keys = [key for key in grouped if not (_is_bound(key) or _is_shifted_bound(ctx, key))]
+    _drop_guards(node)
     parts = [*node.expressions, *(node.args[name] for name in ("having", "order") if node.args.get(name))]
     aggregates = _distinct([found for part in parts for found in _aggregates(part)])
     shape = _Shape(call, first.this, alias, keys, aggregates)
@@ -91,6 +93,33 @@ def _unqualify(node: exp.Expression, alias: str) -> None:
     for column in node.find_all(exp.Column):
         if column.text("table") == alias:
             column.set("table", None)
+
+
+def _drop_guards(node: exp.Expression) -> None:
+    """`CASE WHEN count(x) > 0 THEN avg(x) END` as `avg(x)`: RisingWave needs the guard, DuckDB counts for nothing."""
+    for case in [*node.find_all(exp.Case)]:
+        branches = case.args["ifs"]
+        if case.this is not None or case.args.get("default") is not None or len(branches) != 1:
+            continue
+        if case.find_ancestor(exp.Alias) is None:  # it gives its column the name
+            continue
+        guard, value = branches[0].this, branches[0].args["true"]
+        inside = value
+        while isinstance(inside, exp.Cast | exp.Paren):
+            inside = inside.this
+        if (
+            isinstance(guard, exp.GT)
+            and guard.expression == exp.Literal.number(0)
+            and _name(guard.this) == "count"
+            and _name(inside) in _NULL_OF_NONE
+            and inside.expressions == guard.this.expressions
+            and not isinstance(inside.expressions[0], exp.Star | exp.Distinct)
+        ):
+            case.replace(value)
+
+
+def _name(call: exp.Expression) -> str:
+    return str(call.this).lower() if isinstance(call, exp.Anonymous) else ""
 
 
 def _by_ordinal(node: exp.Expression, key: exp.Expression) -> exp.Expression:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -56,7 +57,8 @@ def test_hop_as_frame(rows: list[tuple[Any, ...]], slide: int, hops: int, offset
     shift = f", INTERVAL '{offset} minutes'" if offset else ""
     query = parse_query(
         "SELECT k, (extract(epoch FROM window_start) / 60)::int AS start, avg(x) AS mean, count(*) AS n, "
-        "count(x) FILTER (WHERE x > 0) AS above, max(x) - 1 AS high, window_end "
+        "count(x) FILTER (WHERE x > 0) AS above, max(x) - 1 AS high, window_end, "
+        "CASE WHEN count(x) > 0 THEN avg(x) END AS guarded "
         f"FROM HOP(t, ts, INTERVAL '{slide} minutes', INTERVAL '{slide * hops} minutes'{shift}) AS h "
         "GROUP BY h.k, window_start, window_end"
     )
@@ -65,7 +67,8 @@ def test_hop_as_frame(rows: list[tuple[Any, ...]], slide: int, hops: int, offset
     answers = {(key, start): rest for key, start, *rest in CON.execute(translated).fetchall()}
     expected = hop_by_hand(rows, slide, slide * hops, offset)
     assert answers.keys() == expected.keys()
-    for (key, start), (mean, n, above, high, end) in answers.items():
+    for (key, start), (mean, n, above, high, end, guarded) in answers.items():
+        assert guarded == mean
         values = [value for value in expected[key, start] if value is not None]
         assert n == len(expected[key, start])
         assert above == sum(value > 0 for value in values)
@@ -73,6 +76,28 @@ def test_hop_as_frame(rows: list[tuple[Any, ...]], slide: int, hops: int, offset
         assert end.timestamp() == (start + slide * hops) * 60
         assert (mean is None) == (not values)
         assert mean is None or abs(mean - sum(values) / len(values)) <= 1e-12 * max(map(abs, values))
+
+
+@pytest.mark.parametrize(
+    ("item", "is_counted"),
+    [
+        ("CASE WHEN count(x) > 0 THEN avg(x) END AS m", False),
+        ("(CASE WHEN count(h.x) > 0 THEN max(x)::numeric END)::double precision AS m", False),
+        ("CASE WHEN count(x) > 1 THEN avg(x) END AS m", True),
+        ("CASE WHEN count(y) > 0 THEN avg(x) END AS m", True),
+        ("CASE WHEN count(x) > 0 THEN avg(x) ELSE 0 END AS m", True),
+        ("CASE WHEN count(x) > 0 THEN avg(x) + 1 END AS m", True),
+        ("CASE WHEN count(*) > 0 THEN sum(x) END AS m", True),
+        ("CASE WHEN count(x) > 0 THEN string_agg(k, ',' ORDER BY k) END AS m", True),
+        ("CASE WHEN count(x) > 0 THEN avg(x) END", True),  # the column is called `case`
+    ],
+)
+def test_a_guard_against_no_values_is_not_counted(item: str, is_counted: bool) -> None:
+    query = parse_query(
+        f"SELECT k, window_end, {item} FROM HOP(t, ts, INTERVAL '1 hour', INTERVAL '3 hours') AS h"
+        " GROUP BY k, window_end"
+    )
+    assert ("count(" in translate_query(query, schema=SCHEMA).lower()) == is_counted
 
 
 def test_a_window_is_told_by_its_newest_hour_too() -> None:
