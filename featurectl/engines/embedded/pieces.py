@@ -162,17 +162,24 @@ class Pieces:
         number = self._next_number(relation, folder)
         path = folder / f"{number:08d}.parquet"
         unfinished = self._home.scratch / f"{relation}.{number}.parquet"
-        row = self._con.execute(
-            f"COPY ({query}) TO {text_literal(str(unfinished))} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS)"
-        ).fetchone()
-        assert row is not None
-        _, rows, _, _, statistics, *_ = row
+        rows, times = self._copied(query, unfinished, "$" not in relation)  # the history is not sought by times
         if self._fsync:
             _sync(unfinished)
         unfinished.replace(path)
         if self._fsync:
             _sync(folder)
-        return Piece(f"{relation}/{path.name}", int(rows), times=times_of(statistics))
+        return Piece(f"{relation}/{path.name}", rows, times=times)
+
+    def _copied(self, query: str, path: Path, with_times: bool) -> tuple[int, str | None]:
+        """Write a query's rows; returns how many there are and, on demand, what is known of their times."""
+        told = ", RETURN_STATS" if with_times else ""
+        sql = f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd{told})"
+        row = self._con.execute(sql).fetchone()
+        assert row is not None
+        if not with_times:
+            return int(row[0]), None
+        _, rows, _, _, statistics, *_ = row
+        return int(rows), times_of(statistics)
 
     def _next_number(self, relation: str, folder: Path) -> int:
         if relation not in self._numbers:

@@ -37,7 +37,8 @@ _Way = tuple[tuple[str, ...], "str | None", "int | None", "int | None"]
 
 @dataclass(frozen=True)
 class Touched:
-    """Ranges of time, by entity where `keys` are the columns that tell it; in a table of the writer's connection.
+    """Ranges of time, by entity where `keys` are the columns that tell it; in a table of the writer's connection, or in
+    each query that `rows` gives.
 
     Attributes:
         keys: The version's columns that say which entity a row is about; () where any entity is touched.
@@ -47,6 +48,7 @@ class Touched:
         last: The latest; None where there is no last one.
         undated: Whether rows without a time are touched too.
         ranges: The ranges, where they are few and of any entity.
+        query: The query for them, where they are in no table.
     """
 
     keys: tuple[str, ...]
@@ -56,10 +58,17 @@ class Touched:
     last: datetime | None
     undated: bool
     ranges: tuple[tuple[datetime | None, datetime | None], ...] = ()
+    query: str = ""
+
+    @property
+    def table(self) -> str:
+        """The name of the ranges."""
+        return _NAME if self.query else _TOUCHED
 
     def rows(self, source: str) -> str:
         """The query for those rows of a FROM item, with the version's columns, that are touched."""
-        return _chosen(source, self.keys, self.time, self.kind, 0, 0, self)
+        given = f"WITH {_NAME} AS MATERIALIZED ({self.query}) " if self.query else ""
+        return given + _chosen(source, self.keys, self.time, self.kind, 0, 0, self)
 
     def span(self) -> Span | None:
         """The times of the rows that are touched; None where these can be any."""
@@ -72,7 +81,7 @@ class Touched:
         return spans if len(spans) == len(found) else None
 
     def needed(self, source: str, inputs: Sequence[InputReach], kinds: dict[str, str]) -> str:
-        """The query for those rows of an input that the touched rows are made of.
+        """The query for those rows of an input that the touched rows are made of, to stand inside one of `rows`.
 
         Args:
             source: The FROM item with all its rows.
@@ -105,7 +114,7 @@ class Touched:
         near = _near("s", time, kinds.get(time or "", ""), low, high, self) or "true"
         if not self.keys:
             return f"({near})"
-        return f"({near} AND EXISTS (SELECT 1 FROM {_TOUCHED} AS t WHERE {_match('s', keys, time, low, high, self)}))"
+        return f"({near} AND EXISTS (SELECT 1 FROM {self.table} AS t WHERE {_match('s', keys, time, low, high, self)}))"
 
 
 def touch(
@@ -113,14 +122,17 @@ def touch(
 ) -> Touched:
     """What these changes touch. None of the inputs may reach everything."""
     keys = reach.entity if all(given.entity is not None for given, _ in changed) else ()
+    query, ends = " UNION ALL ".join(_reached(changed, len(keys))), _known_ends(changed)
+    if keys and ends is not None and sum(delta.rows for _, delta in changed) <= _RANGES_AS_THEY_ARE:
+        return Touched(tuple(keys), reach.event_time, kind, *ends, query=query)
     names = [f"k{n}" for n in range(len(keys))]
-    if _are_many(con, _as_they_are(con, " UNION ALL ".join(_reached(changed, len(keys)))), names):
+    if _are_many(con, _as_they_are(con, query), names):
         most = _merge(con, names, 0)
         if most > _RANGES_AT_MOST:
             finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
             span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
             _merge(con, names, int(span) // _RANGES_AT_MOST)
-    first, last, undated = _known_ends(changed) or _ends(con)
+    first, last, undated = ends or _ends(con)
     listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
     ranges = () if keys else tuple(con.execute(listed).fetchall())
     return Touched(tuple(keys), reach.event_time, kind, first, last, undated, ranges)
@@ -231,7 +243,9 @@ def _chosen(
     rows = f"SELECT * FROM {source} AS s" + (f" WHERE {near}" if near else "")
     if not touched.keys:
         return rows
-    return f"SELECT s.* FROM ({rows}) AS s SEMI JOIN {_TOUCHED} AS t ON {_match('s', keys, time, low, high, touched)}"
+    return (
+        f"SELECT s.* FROM ({rows}) AS s SEMI JOIN {touched.table} AS t ON {_match('s', keys, time, low, high, touched)}"
+    )
 
 
 def _match(
