@@ -4,7 +4,7 @@ What is not known to mean the same on DuckDB is `UnsupportedOnEngine`, with file
 passed through.
 """
 
-from featurectl.dialect._macros import MACROS
+from featurectl.dialect._macros import MACROS, macros_for
 from featurectl.dialect._query import (
     Difference,
     Query,
@@ -52,6 +52,7 @@ __all__ = [
     "Query",
     "Statement",
     "differences",
+    "macros_for",
     "only_adds",
     "output_types",
     "parse_ddl",

@@ -6,11 +6,14 @@ RisingWave refuses; outside a view `rw_checked` makes that an error.
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 from featurectl.dialect._interval_macros import INTERVALS
 from featurectl.dialect._json_macros import JSON_MACROS
 from featurectl.dialect._trigonometry import TRIGONOMETRY
 
-__all__ = ["MACROS"]
+__all__ = ["MACROS", "macros_for"]
 
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
@@ -187,3 +190,23 @@ _DEFINITIONS = {
 _DEFINITIONS |= TRIGONOMETRY | INTERVALS | JSON_MACROS
 
 MACROS: tuple[str, ...] = tuple(f"CREATE OR REPLACE MACRO {head} AS {body}" for head, body in _DEFINITIONS.items())
+_HEADS = {head.partition("(")[0]: head for head in _DEFINITIONS}
+_MENTIONED = re.compile(r"\brw_[a-z0-9_]+(?=\()")
+
+
+def macros_for(sql: str) -> dict[str, str]:
+    """The statements that make what a translated query uses for as long as the connection lasts, by macro, in order."""
+    used = frozenset().union(*map(_used_by, set(_MENTIONED.findall(sql))))
+    return {
+        name: f"CREATE OR REPLACE TEMP MACRO {head} AS {_DEFINITIONS[head]}"
+        for name, head in _HEADS.items()  # where one uses another, that one stands before it
+        if name in used
+    }
+
+
+@cache
+def _used_by(name: str) -> frozenset[str]:
+    """A macro and those that it uses; nothing for a name that is none of ours."""
+    if name not in _HEADS:
+        return frozenset()
+    return frozenset({name}).union(*map(_used_by, _MENTIONED.findall(_DEFINITIONS[_HEADS[name]])))

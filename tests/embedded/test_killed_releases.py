@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import shutil
 import signal
 from typing import TYPE_CHECKING, Any
@@ -135,9 +134,7 @@ def orphans(project: EmbeddedProject) -> list[str]:
     known = {file for (file,) in rows}
     pieces = (home / "pieces").glob("*/*")
     left = [path for path in pieces if f"{path.parent.name}/{path.name}" not in known]
-    # The database of macros is kept: each snapshot begins as a copy of it.
-    scratch = [path for path in (home / "tmp").iterdir() if not re.fullmatch(r"macros\.\w+\.duckdb", path.name)]
-    return sorted(path.name for path in [*left, *scratch])
+    return sorted(path.name for path in [*left, *(home / "tmp").iterdir()])
 
 
 def moments(changes: tuple[str, ...], name: str) -> list[tuple[int, str]]:

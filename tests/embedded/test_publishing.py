@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from featurectl.dialect import MACROS
-from featurectl.engines.embedded import publishing
-from featurectl.services import previewing
-from featurectl.services.collecting import collect
-from featurectl.services.releasing import rollback
-from tests.embedded.small import EmbeddedProject
-from tests.previewing_cases import PLUS_1, TOP, show
-from tests.workspace import SOLAR, Workspace
+pytest.register_assert_rewrite("tests.previewing_cases")
+
+from featurectl.engines.embedded import publishing  # noqa: E402 - after its assertions are made to speak
+from featurectl.services import previewing  # noqa: E402 - as above
+from featurectl.services.collecting import collect  # noqa: E402 - as above
+from featurectl.services.releasing import rollback  # noqa: E402 - as above
+from tests.embedded.small import EmbeddedProject  # noqa: E402 - as above
+from tests.previewing_cases import PLUS_1, TOP, show  # noqa: E402 - as above
+from tests.workspace import SOLAR, Workspace  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +50,7 @@ def contents(home: Path) -> dict[str, Any]:
         found |= {"tables": tables, "schemas": schemas}
         for schema, name, *_ in [*tables, *found["views"]]:
             found[f"{schema}.{name}"] = con.execute(f'SELECT * FROM "{schema}"."{name}" ORDER BY ALL').fetchall()
-        functions = "SELECT function_name FROM duckdb_functions() WHERE NOT internal ORDER BY ALL"
-        return {**found, "functions": con.execute(functions).fetchall()}
+        return found
 
 
 def from_scratch(engine: Engine, home: Path) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def from_scratch(engine: Engine, home: Path) -> dict[str, Any]:
     (home / "snapshots" / "stamp.txt").unlink()
     with engine.write("test", timedelta(0)) as writer:
         inside: Any = writer
-        publishing.publish(inside._con, inside._home, inside._ledger, inside._pieces, MACROS)
+        publishing.publish(inside._con, inside._home, inside._ledger, inside._pieces)
     return contents(home)
 
 
@@ -148,7 +148,7 @@ def test_what_cannot_be_made_of_the_last_is_made_of_nothing(
     with project.engine.write("test", timedelta(0)) as writer:
         scanned.clear()
         inside: Any = writer
-        publishing.publish(inside._con, inside._home, inside._ledger, inside._pieces, MACROS)
+        publishing.publish(inside._con, inside._home, inside._ledger, inside._pieces)
     assert len(scanned) == len(project.engine.inspect().versions)
     assert project.rows(TOP) == [(20.0,)]
 

@@ -12,6 +12,7 @@ from featurectl.engines.embedded.diagnosing import diagnose
 from featurectl.engines.embedded.history import show_as_of
 from featurectl.engines.embedded.home import Home
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, Ledger, read_positions, read_schema, read_state
+from featurectl.engines.embedded.macros import Macros
 from featurectl.engines.embedded.moment import EmbeddedMoment
 from featurectl.engines.embedded.pieces import Pieces
 from featurectl.engines.embedded.publishing import publish
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbeddedEngine"]
 
+_BLOCK_BYTES = 16_384
 _DATABASE = "engine"
 _LEDGER = frozenset(f"featurectl.{table}" for table in LEDGER_TABLES)
 
@@ -55,7 +57,7 @@ class EmbeddedEngine:
         self._home = Home(settings.home_dir)
         self._log = log
         self._read: _Read | None = None
-        self._instance: duckdb.DuckDBPyConnection | None = None
+        self._duckdb: Macros | None = None
 
     def inspect(self) -> State:
         """The ledger in the newest snapshot."""
@@ -69,48 +71,50 @@ class EmbeddedEngine:
         """Open the writer's database under the lock; what an earlier writer left half done is put right first."""
         with self._home.writing(command, wait):
             self._home.scratch.mkdir(parents=True, exist_ok=True)
-            with self._open() as con:
-                yield self._writer(con)
+            with self._open() as macros:
+                writer = self._writer(macros)
+                yield writer
+                writer.close()
                 with duckdb_errors("cannot read the ledger"):
-                    self._read = read_positions(con)
+                    self._read = read_positions(macros.con)
 
     @contextmanager
-    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _open(self) -> Iterator[Macros]:
         """A connection to the writer's database, which is let go again.
 
-        DuckDB itself stays for the next time: to start it costs as much as a third of a small refresh.
+        DuckDB itself stays for the next time, with the functions that queries used: to start it costs as much as a
+        third of a small refresh.
         """
-        if self._instance is None:
-            self._instance = connect(None, self._settings, self._home)
-        con = self._instance.cursor()
+        if self._duckdb is None:
+            self._duckdb = Macros(connect(None, self._settings, self._home))
+            # of files that are new; there are many small tables, and each takes a block at least
+            self._duckdb.con.execute(f"SET default_block_size = {_BLOCK_BYTES}")
+        con = self._duckdb.con
         try:
             with duckdb_errors(f"cannot open {self._home.database.name}"):
-                con.execute("SET TimeZone = 'UTC'")
                 con.execute(f"ATTACH {text_literal(str(self._home.database))} AS {_DATABASE}")
                 con.execute(f"USE {_DATABASE}")
-            yield con
-            con.close()
+            yield self._duckdb
             with duckdb_errors(f"cannot close {self._home.database.name}"):
-                self._instance.execute(f"DETACH {_DATABASE}")
+                con.execute("USE memory")
+                con.execute(f"DETACH {_DATABASE}")
         except BaseException:  # whatever it is: what it left behind goes with DuckDB itself
             con.close()
-            self._instance.close()
-            self._instance = None
+            self._duckdb = None
             raise
 
-    def _writer(self, con: duckdb.DuckDBPyConnection) -> EmbeddedWriter:
-        from featurectl.dialect import MACROS
-
+    def _writer(self, macros: Macros) -> EmbeddedWriter:
+        con = macros.con
         with duckdb_errors("cannot read the ledger"):
-            ledger = Ledger(con, MACROS)
+            ledger = Ledger(con)
             pieces = Pieces(con, self._home, self._settings.fsync)
             pieces.sweep_orphans()
             published = published_generation(self._home)
             if published is not None and published < ledger.generation():
                 redate(con, pieces, self._home, published, ledger.generation())
             if published != ledger.generation() or was_moved(self._home):
-                publish(con, self._home, ledger, pieces, MACROS)
-        return EmbeddedWriter(con, self._home, ledger, pieces, self._log)
+                publish(con, self._home, ledger, pieces)
+        return EmbeddedWriter(macros, self._home, ledger, pieces, self._log)
 
     @contextmanager
     def query(self, sql: str, environment: str | None = None, as_of: datetime | None = None) -> Iterator[Result]:
@@ -210,7 +214,8 @@ def _translate(
     if as_of is not None and home is not None:
         with duckdb_errors("reading the history"):
             schema |= show_as_of(con, home, query.references, as_of)
-    return translate_query(query, in_view=False, schema=schema)
+    with duckdb_errors("preparing a query"):
+        return Macros(con).define(translate_query(query, in_view=False, schema=schema))
 
 
 def _nothing_applied() -> UsageError:

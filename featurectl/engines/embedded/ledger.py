@@ -15,6 +15,7 @@ import duckdb
 
 from featurectl.engines.base import BackfillChunk, MigrationRun, Refreshed, Release, SourceState, State, Version
 from featurectl.engines.documents import attempt_of, environment_of, pin_of
+from featurectl.engines.embedded.connect import quote
 from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
 from featurectl.engines.ranges import merged
 
@@ -62,6 +63,11 @@ CREATE TABLE IF NOT EXISTS featurectl.documents (
   kind VARCHAR, key VARCHAR, content VARCHAR, PRIMARY KEY (kind, key));
 """
 
+# Those that an older featurectl kept in the database.
+_MACROS = (
+    "SELECT DISTINCT function_name FROM duckdb_functions() WHERE database_name = current_database()"
+    " AND schema_name = 'main' AND function_type = 'macro' AND NOT internal"
+)
 _GENERATION = "SELECT generation FROM featurectl.meta"
 
 LEDGER_TABLES = (
@@ -73,20 +79,20 @@ LEDGER_TABLES = (
 class Ledger:
     """Reads and writes the ledger on the writer's connection. Writes belong into the caller's transaction."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, macros: tuple[str, ...]) -> None:
-        """`macros`: the dialect's functions. The database has them and the tables from the last time, mostly."""
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
-        stamp = hashlib.sha256("\n".join((_SCHEMA, *macros)).encode()).hexdigest()
-        if _stamp(con) != stamp:
-            self._lay_out(macros, stamp)
+        stamp = hashlib.sha256(_SCHEMA.encode()).hexdigest()
+        if _stamp(con) != stamp:  # mostly the database has its tables from the last time
+            self._lay_out(stamp)
 
-    def _lay_out(self, macros: tuple[str, ...], stamp: str) -> None:
+    def _lay_out(self, stamp: str) -> None:
         self._con.execute(_SCHEMA)
         self._con.execute("BEGIN")
         if not self._con.execute("SELECT 1 FROM featurectl.meta").fetchall():
             self._con.execute("INSERT INTO featurectl.meta VALUES (0)")
-        for statement in (*macros, "DELETE FROM featurectl.macros"):
-            self._con.execute(statement)
+        for (name,) in self._con.execute(_MACROS).fetchall():
+            self._con.execute(f"DROP MACRO main.{quote(name)}")
+        self._con.execute("DELETE FROM featurectl.macros")
         self._con.execute("INSERT INTO featurectl.macros VALUES (?)", [stamp])
         self._con.execute("COMMIT")
 
@@ -385,7 +391,7 @@ def _releases(con: duckdb.DuckDBPyConnection) -> Iterable[Release]:
 
 
 def _stamp(con: duckdb.DuckDBPyConnection) -> str | None:
-    """What the tables and functions of a database were made of; None where there are none."""
+    """What the tables of a database were made of; None where there are none."""
     rows = _rows(con, "SELECT stamp FROM featurectl.macros", None)
     return rows[0][0] if rows else None
 

@@ -6,7 +6,6 @@ half a millisecond, and a project may have thousands of which a refresh touches 
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,10 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["publish"]
 
-_FORMAT = 2  # counted up when what is in a snapshot becomes other
+_FORMAT = 1  # counted up when what is in a snapshot becomes other
 _STAMP = "stamp.txt"  # what the newest one was made with, and which one that is
 _NAME = "snapshot"
-_BLOCK = 16_384  # bytes: there are many small tables, and each takes a block at least
 # A relation's files, each with the one that says which rows are gone.
 _Files = list[tuple[str, "str | None"]]
 
@@ -47,17 +45,15 @@ class _Names:
     tables: frozenset[str] = frozenset()
 
 
-def publish(
-    con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, macros: tuple[str, ...]
-) -> None:
+def publish(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces) -> None:
     """Give readers the committed generation. `con` is the writer's connection, outside a transaction."""
     generation = ledger.generation()
-    stamp = hashlib.sha256("\n".join((duckdb.__version__, str(_FORMAT), *macros)).encode()).hexdigest()[:16]
+    stamp = f"{duckdb.__version__}.{_FORMAT}"
     home.snapshots.mkdir(parents=True, exist_ok=True)
     unfinished = home.scratch / f"{_NAME}.{generation}.duckdb"
     if not _made_of_the_last(con, home, pieces, stamp, unfinished):
-        _forget(unfinished)
-        shutil.copyfile(_with_macros(con, home, stamp, macros), unfinished)
+        for path in (unfinished, *home.scratch.glob("macros.*.duckdb")):  # with those an older featurectl began
+            _forget(path)
         with _Attached(con, unfinished) as writer:
             con.execute("CREATE SCHEMA featurectl")
             _fill(con, home, pieces, writer, _Names())
@@ -104,7 +100,7 @@ class _Attached:
         self._writer = quote(found[0])
 
     def __enter__(self) -> str:
-        self._con.execute(f"ATTACH {text_literal(str(self._path))} AS {_NAME} (BLOCK_SIZE {_BLOCK})")
+        self._con.execute(f"ATTACH {text_literal(str(self._path))} AS {_NAME}")
         self._con.execute(f"USE {_NAME}")
         self._con.execute("BEGIN")
         return self._writer
@@ -121,20 +117,6 @@ def _forget(database: Path) -> None:
     """Remove what a killed process left: its log too, or it is replayed into the next file of that name."""
     database.unlink(missing_ok=True)
     database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
-
-
-def _with_macros(con: duckdb.DuckDBPyConnection, home: Home, stamp: str, macros: tuple[str, ...]) -> Path:
-    """A database with the dialect's functions and nothing else, with which a snapshot begins."""
-    path = home.scratch / f"macros.{stamp}.duckdb"
-    if path.exists():
-        return path
-    unfinished = path.with_suffix(".unfinished")
-    _forget(unfinished)
-    with _Attached(con, unfinished):
-        for statement in macros:
-            con.execute(statement)
-    unfinished.replace(path)
-    return path
 
 
 def _fill(con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, writer: str, before: _Names) -> None:

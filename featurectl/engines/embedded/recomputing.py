@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from featurectl.engines.base import Version
     from featurectl.engines.embedded.deltas import Delta
     from featurectl.engines.embedded.home import Home
+    from featurectl.engines.embedded.macros import Macros
     from featurectl.engines.embedded.pieces import Piece, Pieces
     from featurectl.engines.embedded.shown import Shown
     from featurectl.engines.embedded.spans import Span
@@ -43,7 +44,7 @@ class Recomputing:
 
     def __init__(
         self,
-        con: duckdb.DuckDBPyConnection,
+        macros: Macros,
         home: Home,
         pieces: Pieces,
         shown: Shown,
@@ -51,10 +52,10 @@ class Recomputing:
         tables: Sequence[str],
         new_pieces: dict[str, list[Piece]],
     ) -> None:
-        self._con, self._home, self._pieces = con, home, pieces
-        self._shown, self._schema, self._tables = shown, schema, frozenset(tables)
+        self._con, self._home, self._pieces = macros.con, home, pieces
+        self._shown, self._macros, self._schema, self._tables = shown, macros, schema, frozenset(tables)
         self._new_pieces = new_pieces
-        self.deltas = Deltas(con)
+        self.deltas = Deltas(macros.con)
         self._anew = ""  # what stands in FROM for the rows that were computed for the version refreshed last
 
     def refresh(self, version: Version, *, is_read: bool) -> tuple[Refreshed, Delta | None]:
@@ -171,7 +172,7 @@ class Recomputing:
         """The version's query, which finds other queries' rows under the names of its inputs."""
         columns = ", ".join(map(quote, version.columns))
         named = ", ".join(f"{quote(name)} AS ({query})" for name, query in given.items())
-        asked = f"SELECT {columns} FROM ({version_query(version, self._schema)})"
+        asked = f"SELECT {columns} FROM ({self._macros.define(version_query(version, self._schema))})"
         return f"WITH {named} {asked}" if named else asked
 
     def _places_of(self, version: Version, rows: str) -> str:
@@ -247,7 +248,7 @@ class Recomputing:
         """Compute it all; a result that is equal to what is there is dropped."""
         for target in version.inputs.values():
             self._shown.ensure(target)
-        piece = self._pieces.write(version.name, version_query(version, self._schema))
+        piece = self._pieces.write(version.name, self._macros.define(version_query(version, self._schema)))
         pieces = self._pieces.ordered(version.name, piece, laid_out_by(version))
         old = [each for each in self._of(version.name) if each.live_rows]
         delta = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from featurectl.engines.embedded.connect import quote
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -37,8 +39,13 @@ class Shown:
                 self._pieces.show(relation, pieces)
             self._made.add(relation)
 
+    def close(self) -> None:
+        """Take the views away: whoever writes next must not find what was."""
+        self.drop(list(self._made))
+
     def drop(self, relations: Iterable[str]) -> None:
         """These are gone."""
         for relation in relations:
+            self._con.execute(f"DROP VIEW IF EXISTS temp.{quote(relation)}")
             self._made.discard(relation)
             self._latest.pop(relation, None)

@@ -49,13 +49,12 @@ from featurectl.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import duckdb
-
     from featurectl.dialect import Statement
     from featurectl.engines.base import Environment, Leftover, Pin
     from featurectl.engines.comparing import VersionComparison
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.ledger import Ledger
+    from featurectl.engines.embedded.macros import Macros
     from featurectl.engines.embedded.pieces import Piece, Pieces
     from featurectl.engines.embedded.translation import Schema
     from featurectl.log import EventLog
@@ -79,10 +78,10 @@ class _Recording:
 class EmbeddedWriter:
     """Holds the writer's connection. Made by `EmbeddedEngine.write`, which holds the lock."""
 
-    def __init__(
-        self, con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces, log: EventLog
-    ) -> None:
-        self._con = con
+    def __init__(self, macros: Macros, home: Home, ledger: Ledger, pieces: Pieces, log: EventLog) -> None:
+        """`macros`: with the connection."""
+        con = macros.con
+        self._con, self._macros = con, macros
         self._home = home
         self._ledger = ledger
         self._pieces = pieces
@@ -93,6 +92,11 @@ class EmbeddedWriter:
         self._attempt: Attempt | None = None
         self._counted = False
         self._end_interrupted()
+
+    def close(self) -> None:
+        """Leave the connection as it was."""
+        with duckdb_errors("ending a write"):
+            self._shown.close()
 
     def mark(self, plan_id: str, step: int) -> None:
         """Nothing: nobody watches statements in this process."""
@@ -126,7 +130,7 @@ class EmbeddedWriter:
         with duckdb_errors(f"{view.file}: building {version.name}"), binder_errors(version):
             self._shown.ensure(*version.inputs.values())
             schema = self._known_schema()
-            piece = self._pieces.write(version.name, version_query(version, schema))
+            piece = self._pieces.write(version.name, self._macros.define(version_query(version, schema)))
             self._shown.show(version.name, [piece])
             self._shown.ensure(version.name)
             read = {name: schema.get(relation, {}) for name, relation in version.inputs.items()}
@@ -151,7 +155,8 @@ class EmbeddedWriter:
         query = parse_query(f"SELECT count(*) AS n FROM {version.name} WHERE NOT ({check})", file=version.file)
         with duckdb_errors(f"{version.file}: check {check!r}"):
             self._shown.ensure(version.name)
-            row = self._con.execute(translate_query(query, schema=self._known_schema())).fetchone()
+            translated = translate_query(query, schema=self._known_schema())
+            row = self._con.execute(self._macros.define(translated)).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -354,7 +359,7 @@ class EmbeddedWriter:
             self._shown.show(name, pieces)
         state = self._ledger.state()
         schema, tables = self._known_schema(state), self._ledger.tables()
-        recomputing = Recomputing(self._con, self._home, self._pieces, self._shown, schema, tables, new_pieces)
+        recomputing = Recomputing(self._macros, self._home, self._pieces, self._shown, schema, tables, new_pieces)
         for name, delta in deltas.items():
             recomputing.deltas.add(name, delta)
         read = {name for version in state.versions for name in version.inputs.values()}
@@ -452,7 +457,7 @@ class EmbeddedWriter:
             self._refuse_if_read(statement.name)
             self._ledger.drop_table(statement.name)
         if isinstance(statement, CreateTable | AlterTable | DropTable | Dml):  # the rest is about a server's users
-            self._con.execute(statement.duckdb_sql)
+            self._con.execute(self._macros.define(statement.duckdb_sql))
         if isinstance(statement, CreateTable):
             self._ledger.add_table(statement.name)
         if isinstance(statement, Dml):
@@ -477,8 +482,6 @@ class EmbeddedWriter:
     @contextmanager
     def _committed(self) -> Iterator[int]:
         """One transaction, one generation; readers get it when it is committed."""
-        from featurectl.dialect import MACROS
-
         self._con.execute("BEGIN")
         self._counted = True
         try:
@@ -486,11 +489,12 @@ class EmbeddedWriter:
         except BaseException:  # whatever it is, an interrupt included: undone, and raised again
             self._con.execute("ROLLBACK")
             self._pieces.look_again()
+            self._macros.forget()
             raise
         finally:
             self._counted = False
         self._con.execute("COMMIT")
-        publish(self._con, self._home, self._ledger, self._pieces, MACROS)
+        publish(self._con, self._home, self._ledger, self._pieces)
         self._pieces.sweep(oldest_in_use(self._home))
 
 
