@@ -172,9 +172,10 @@ def test_commands_are_commands(overlay: list[Resource]) -> None:
         words: list[str] = container["command"] + container.get("args", [])
         program, name = words[:2]
         group = groups[program]
-        command = group.get_command(group.make_context(program, ["--help"], resilient_parsing=True), name)
+        context = group.make_context(program, ["--help"], resilient_parsing=True)
+        command = group.get_command(context, name)
         assert command is not None
-        command.make_context(name, words[2:])
+        command.make_context(name, words[2:], parent=context)  # as the group does: a command keeps its --help
 
 
 def test_the_job_tries_again_and_a_producer_is_alone(overlay: list[Resource]) -> None:
