@@ -28,7 +28,8 @@ __all__ = ["Builder", "build_key", "builds_under_way"]
 
 _BUILD = "build "
 
-_POLL_SECONDS = (0.1, 0.2, 0.3, 0.3, 0.5, 0.5, 1.0)
+# A look costs the server some milliseconds, and a build that ended waits for it: so a twentieth of what it took so far.
+_POLL_SHARE, _POLL_AT_LEAST, _POLL_AT_MOST = 0.05, 0.1, 1.0
 # How long a build may be neither listed nor readable before it counts as failed: catalogs follow a little later.
 _GRACE_SECONDS = 10.0
 
@@ -127,7 +128,6 @@ class Builder:
     def _wait(self, build: _Build, progress: Progress) -> tuple[Relation, float]:
         """Return the view and the seconds of its build, once the server lists no progress and it can be read."""
         started = build.begun_at = build.begun_at or time.monotonic()
-        polls = 0
         while True:
             self._look()
             self._begin_ready()
@@ -138,8 +138,14 @@ class Builder:
                 raise self._failed(build.name, build.view.file)
             if progress is not None:
                 progress(f"{build.share or 'waiting for the server'}, {now - started:.0f} s{self._beside(build)}")
-            time.sleep(_POLL_SECONDS[min(polls, len(_POLL_SECONDS) - 1)])
-            polls += 1
+            time.sleep(self._pause(now))
+
+    def _pause(self, now: float) -> float:
+        """How long to wait for the next look."""
+        newest = max(
+            (b.begun_at for b in self._builds.values() if b.begun_at is not None and b.is_under_way), default=now
+        )
+        return min(max(_POLL_SHARE * (now - newest), _POLL_AT_LEAST), _POLL_AT_MOST)
 
     def _look(self) -> None:
         """How far each build is. Of one that makes progress nothing else is asked: that takes the server's time."""
