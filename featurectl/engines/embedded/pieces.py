@@ -229,10 +229,15 @@ class Pieces:
             gone = piece.removed_rows + counts.get(index, 0)
             if gone == piece.removed_rows:
                 found.append(piece)
+            elif _REMOVED_AT_MOST * piece.rows < gone < piece.rows:
+                left = f"{scan_places(self._home, pieces, [index])} AS s ANTI JOIN ({places}) AS g"
+                same = "s.__piece = g.__piece AND s.__place = g.__place"
+                query = f"SELECT s.* EXCLUDE (__piece, __place) FROM {left} ON {same} {_order(by)}"
+                found.append(self.write(relation, query, checked=True))
             elif gone < piece.rows:
                 here = f"SELECT __place FROM ({places}) WHERE __piece = {index}"
                 found.append(self._shrunk(relation, piece, gone, here))
-        return [self._written_anew(relation, piece, by) for piece in found]
+        return found
 
     def _shrunk(self, relation: str, piece: Piece, gone: int, places: str) -> Piece:
         if piece.removed is not None:
@@ -240,11 +245,6 @@ class Pieces:
             places += f" UNION ALL SELECT place FROM read_parquet({before})"
         removed = self.write(relation, f"SELECT __place::BIGINT AS place FROM ({places}) ORDER BY 1", checked=True)
         return replace(piece, removed=removed.file, removed_rows=gone)
-
-    def _written_anew(self, relation: str, piece: Piece, by: str | None) -> Piece:
-        if piece.removed_rows <= _REMOVED_AT_MOST * piece.rows:
-            return piece
-        return self.write(relation, f"SELECT * FROM {scan(self._home, [piece])} {_order(by)}", checked=True)
 
     def replace(self, relation: str, pieces: Iterable[Piece], generation: int) -> None:
         """From this generation on these are the relation's pieces. Belongs into the caller's transaction."""

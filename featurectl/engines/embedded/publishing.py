@@ -18,7 +18,7 @@ from featurectl.engines.embedded.pieces import scan
 from featurectl.engines.embedded.snapshot import HOME_FILE, published_generation, was_moved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from featurectl.engines.embedded.home import Home
@@ -45,18 +45,27 @@ class _Names:
     tables: frozenset[str] = frozenset()
 
 
-def publish(con: duckdb.DuckDBPyConnection, home: Home, ledger: Ledger, pieces: Pieces) -> None:
-    """Give readers the committed generation. `con` is the writer's connection, outside a transaction."""
+def publish(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    ledger: Ledger,
+    pieces: Pieces,
+    changed: Sequence[str] = LEDGER_TABLES,
+) -> None:
+    """Give readers the committed generation. `con` is the writer's connection, outside a transaction.
+
+    `changed`: the ledger's tables that can be others than in the generation before.
+    """
     generation = ledger.generation()
     stamp = f"{duckdb.__version__}.{_FORMAT}"
     home.snapshots.mkdir(parents=True, exist_ok=True)
     unfinished = home.scratch / f"{_NAME}.{generation}.duckdb"
-    if not _made_of_the_last(con, home, pieces, stamp, unfinished):
+    if not _made_of_the_last(con, home, pieces, changed, stamp, unfinished):
         for path in (unfinished, *home.scratch.glob("macros.*.duckdb")):  # with those an older featurectl began
             _forget(path)
         with _Attached(con, unfinished) as writer:
             con.execute("CREATE SCHEMA featurectl")
-            _fill(con, home, pieces, writer, _Names())
+            _fill(con, home, pieces, LEDGER_TABLES, writer, _Names())
     unfinished.chmod(0o444)
     target = home.snapshots / f"{generation:010d}.duckdb"
     unfinished.replace(target)
@@ -75,7 +84,9 @@ def _tell(home: Home, name: str, text: str) -> None:
     path.replace(home.snapshots / name)
 
 
-def _made_of_the_last(con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, stamp: str, path: Path) -> bool:
+def _made_of_the_last(
+    con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, changed: Sequence[str], stamp: str, path: Path
+) -> bool:
     """Make the snapshot of a copy of the one before; False where that does not serve."""
     try:
         known = (home.snapshots / _STAMP).read_text(encoding="utf-8")
@@ -84,7 +95,7 @@ def _made_of_the_last(con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces
         _forget(path)
         shutil.copyfile(home.current, path)
         with _Attached(con, path) as writer:
-            _fill(con, home, pieces, writer, _names(con))
+            _fill(con, home, pieces, changed, writer, _names(con))
     except (OSError, duckdb.Error):  # whatever is wrong with it: the next one need not be made of it
         return False
     return True
@@ -119,9 +130,11 @@ def _forget(database: Path) -> None:
     database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
 
 
-def _fill(con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, writer: str, before: _Names) -> None:
+def _fill(
+    con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, changed: Sequence[str], writer: str, before: _Names
+) -> None:
     """Bring the attached database, in which these names are, to what the writer's ledger says."""
-    for table in LEDGER_TABLES:
+    for table in changed:
         con.execute(f"CREATE OR REPLACE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
     now = _names(con)
     shown = {name: live for name, live in now.environments.items() if before.environments.get(name) != live}

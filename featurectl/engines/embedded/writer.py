@@ -37,6 +37,7 @@ from featurectl.engines.embedded.history import (
     write_moment,
 )
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
+from featurectl.engines.embedded.ledger import LEDGER_TABLES
 from featurectl.engines.embedded.pieces import scan
 from featurectl.engines.embedded.publishing import publish
 from featurectl.engines.embedded.recomputing import Recomputing, laid_out_by
@@ -61,6 +62,9 @@ if TYPE_CHECKING:
     from featurectl.project.model import FeatureView, Migration
 
 __all__ = ["EmbeddedWriter"]
+
+# What a refresh writes in the ledger, and what was written there before it and not published yet.
+_OF_REFRESHES = ("meta", "versions", "offsets", "pieces", "backfills", "documents")
 
 
 @dataclass(frozen=True)
@@ -424,7 +428,7 @@ class EmbeddedWriter:
         offsets: Mapping[tuple[str, str, int], int],
         refreshed: Sequence[Refreshed],
     ) -> None:
-        with self._committed() as generation:
+        with self._committed(_OF_REFRESHES) as generation:
             self._list(new_pieces, refreshed, generation)
             for (table, topic, partition), offset in offsets.items():
                 self._ledger.set_offset(table, topic, partition, offset)
@@ -480,8 +484,8 @@ class EmbeddedWriter:
                 self._ledger.put(kind, key, document)
 
     @contextmanager
-    def _committed(self) -> Iterator[int]:
-        """One transaction, one generation; readers get it when it is committed."""
+    def _committed(self, changed: Sequence[str] = LEDGER_TABLES) -> Iterator[int]:
+        """One transaction, one generation; readers get it when it is committed. `changed`: tables of the ledger."""
         self._con.execute("BEGIN")
         self._counted = True
         try:
@@ -494,7 +498,7 @@ class EmbeddedWriter:
         finally:
             self._counted = False
         self._con.execute("COMMIT")
-        publish(self._con, self._home, self._ledger, self._pieces)
+        publish(self._con, self._home, self._ledger, self._pieces, changed)
         self._pieces.sweep(oldest_in_use(self._home))
 
 
