@@ -11,7 +11,7 @@ from featurectl.dialect._walking import walk
 if TYPE_CHECKING:
     from featurectl.dialect._context import Context
 
-__all__ = ["name_windows"]
+__all__ = ["name_windows", "windows_of"]
 
 _PARTS = ("partition_by", "order", "spec")
 
@@ -21,7 +21,7 @@ def name_windows(ctx: Context, node: exp.Expression) -> None:
     named = {window.name: window for window in node.args.get("windows") or []}
     if not named:
         return
-    for use in _windows(node):
+    for use in windows_of(node):
         alias = use.args.get("alias")
         if alias is None:
             continue
@@ -36,7 +36,7 @@ def name_windows(ctx: Context, node: exp.Expression) -> None:
     node.set("windows", None)
 
 
-def _windows(node: exp.Expression) -> list[exp.Expression]:
-    """The calls with OVER of this SELECT, those of inner queries left out."""
+def windows_of(node: exp.Expression) -> list[exp.Window]:
+    """The calls with OVER of a SELECT, those of inner queries left out."""
     parts = walk(node, lambda inner: not isinstance(inner, exp.Query | exp.From | exp.Column))
     return [part for part in parts if isinstance(part, exp.Window) and part.args.get("over") is not None]

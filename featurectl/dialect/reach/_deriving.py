@@ -11,10 +11,11 @@ from sqlglot import exp
 from featurectl.dialect._aggregates import is_aggregate
 from featurectl.dialect._naming import output_name
 from featurectl.dialect._walking import walk
+from featurectl.dialect._windows import windows_of
 from featurectl.dialect.reach._from import Items, from_items, opaque
 from featurectl.dialect.reach._model import TIMES, Bound, InputReach, Leaf, Reach, Relation
 from featurectl.dialect.reach._times import bound_of
-from featurectl.dialect.reach._windows import through_windows, windows_of
+from featurectl.dialect.reach._windows import through_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from featurectl.dialect._walking import walk
 from featurectl.dialect.reach._times import span_of
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from featurectl.dialect.reach._model import Bound, Place
 
-__all__ = ["through_windows", "windows_of"]
+__all__ = ["through_windows"]
 
 _RANKS = frozenset({"row_number", "rank", "dense_rank"})
 _SHARES = frozenset({"percent_rank", "cume_dist", "ntile"})
@@ -27,12 +26,6 @@ class _Frame:
 
     before: int | None
     after: int | None
-
-
-def windows_of(select: exp.Select) -> list[exp.Window]:
-    """The calls with OVER of a SELECT, those of inner queries left out."""
-    parts = walk(select, lambda inner: not isinstance(inner, exp.Query | exp.From | exp.Column))
-    return [part for part in parts if isinstance(part, exp.Window) and part.args.get("over") is not None]
 
 
 def through_windows(

@@ -78,10 +78,8 @@ def ends_of(times: Iterable[str | None], column: str) -> tuple[int | None, int |
     known = [ends for ends in found if ends is not None]
     if not known or len(known) < len(found):
         return None
-    firsts, lasts = (
-        [first for first, *_ in known if first is not None],
-        [last for _, last, _ in known if last is not None],
-    )
+    firsts = [first for first, *_ in known if first is not None]
+    lasts = [last for _, last, _ in known if last is not None]
     return min(firsts, default=None), max(lasts, default=None), any(undated for *_, undated in known)
 
 
