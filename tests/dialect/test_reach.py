@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from featurectl.dialect import parse_query
@@ -11,6 +13,7 @@ EVENTS = {"k": "varchar", "t": "timestamptz", "x": "bigint", "raw": "bytea"}
 SCHEMA = {"a": EVENTS, "b": EVENTS, "labels": {"k": "varchar", "g": "varchar"}}
 COLUMNS = {"k": "varchar", "t": "timestamptz", "x": "bigint"}
 HOUR = 3_600_000_000
+JUST = Fraction(1, HOUR)  # what lies after a time lies a microsecond after it at least
 
 
 def reach(sql: str) -> Reach:
@@ -18,11 +21,11 @@ def reach(sql: str) -> Reach:
     return reach_of(query, SCHEMA, COLUMNS, entity=("k",), event_time="t", tables={"labels"})
 
 
-def told(sql: str) -> list[tuple[str, bool, tuple[float | None, float | None] | None]]:
+def told(sql: str) -> list[tuple[str, bool, tuple[Fraction | None, Fraction | None] | None]]:
     """Of each reading: the relation, whether the entity is known, the hours before and after; None for any time."""
 
-    def hours(end: int | None) -> float | None:
-        return None if end is None else end / HOUR
+    def hours(end: int | None) -> Fraction | None:
+        return None if end is None else Fraction(end, HOUR)
 
     return [
         (i.relation, i.entity == ("k",), None if i.time is None else (hours(i.low), hours(i.high)))
@@ -39,20 +42,29 @@ FRAME = "SELECT k, t, sum(x) OVER (PARTITION BY k ORDER BY t {}) AS x FROM a"
         ("SELECT k, t, x FROM a WHERE x > 3", (0, 0)),
         ("SELECT k, t + INTERVAL '90 minutes' AS t, x FROM a", (1.5, 1.5)),
         ("SELECT k, t - INTERVAL '1 month' AS t, x FROM a", (-31 * 24, -28 * 24)),
-        ("SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY k, date_trunc('hour', t)", (-1, 0)),
-        ("SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY 1, 2", (-1, 0)),
-        ("SELECT k, t::date AS t, count(*) AS x FROM a GROUP BY k, t::date", (-24, 0)),
-        ("SELECT k, date_trunc('day', t, 'Asia/Tokyo') AS t, count(*) AS x FROM a GROUP BY 1, 2", (-39, 0)),
+        ("SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY k, date_trunc('hour', t)", (-1 + JUST, 0)),
+        ("SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY 1, 2", (-1 + JUST, 0)),
+        ("SELECT k, t::date AS t, count(*) AS x FROM a GROUP BY k, t::date", (-24 + JUST, 0)),
+        ("SELECT k, date_trunc('day', t, 'Asia/Tokyo') AS t, count(*) AS x FROM a GROUP BY 1, 2", (-39 + JUST, 0)),
         ("SELECT k, t AT TIME ZONE 'UTC' AS t, x FROM a", (0, 0)),
         ("SELECT k, t AT TIME ZONE 'Asia/Tokyo' AS t, x FROM a", (-15, 15)),
         (
             "SELECT k, window_end AS t, count(*) AS x FROM TUMBLE(a, t, INTERVAL '1 hour') GROUP BY k, window_end",
-            (0, 1),
+            (JUST, 1),
+        ),
+        (
+            "SELECT k, window_start AS t, count(*) AS x FROM TUMBLE(a, t, INTERVAL '1 hour') GROUP BY k, window_start",
+            (-1 + JUST, 0),
+        ),
+        (
+            "SELECT k, window_end - INTERVAL '1 hour' AS t, count(*) AS x FROM HOP(a, t, INTERVAL '1 hour',"
+            " INTERVAL '24 hours') GROUP BY k, window_end",
+            (-1 + JUST, 23),
         ),
         (
             "SELECT k, window_end AS t, count(*) AS x FROM HOP(a, t, INTERVAL '1 hour', INTERVAL '24 hours') AS h"
             " GROUP BY h.k, window_end",
-            (0, 24),
+            (JUST, 24),
         ),
         (FRAME.format("RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND CURRENT ROW"), (0, 2)),
         (FRAME.format("RANGE BETWEEN INTERVAL '5 hours' PRECEDING AND INTERVAL '2 hours' PRECEDING"), (0, 5)),
@@ -89,7 +101,9 @@ def test_one_reading(sql: str, expected: tuple[float | None, float | None] | Non
         ("SELECT a.k, a.t, a.x FROM a FULL JOIN b ON a.k = b.k AND a.t = b.t", [(False, None), (False, None)]),
         ("SELECT a.k, a.t, b.x FROM a ASOF JOIN b ON a.k = b.k AND a.t >= b.t", [(True, (0, 0)), (True, (0, None))]),
         ("SELECT a.k, a.t, b.x FROM a JOIN b ON a.k = b.k AND b.t > a.t - INTERVAL '2 hours' AND b.t <= a.t",
-         [(True, (0, 0)), (True, (0, 2))]),
+         [(True, (0, 0)), (True, (0, 2 - JUST))]),
+        ("SELECT a.k, a.t, b.x FROM a JOIN b ON a.k = b.k AND a.t < b.t + INTERVAL '2 hours' AND a.t > b.t",
+         [(True, (0, 0)), (True, (JUST, 2 - JUST))]),
         ("SELECT a.k, a.t, b.x FROM a JOIN b ON a.t = b.t", [(True, (0, 0)), (False, (0, 0))]),
         ("SELECT a.k, a.t, s.x FROM a CROSS JOIN (SELECT max(x) AS x FROM b) AS s", [(True, (0, 0)), (False, None)]),
         ("SELECT k, t, x FROM a WHERE k IN (SELECT k FROM b)", [(True, (0, 0)), (False, None)]),
@@ -138,7 +152,7 @@ def test_entity_and_time_are_found_where_nobody_names_them() -> None:
     query = parse_query("SELECT k, date_trunc('hour', t) AS h, sum(x) AS x FROM a GROUP BY 1, 2")
     found = reach_of(query, SCHEMA, {"k": "varchar", "h": "timestamptz", "x": "numeric"})
     assert (found.entity, found.event_time) == (("k",), "h")
-    assert found.inputs == (InputReach("a", ("k",), "t", -HOUR, 0),)
+    assert found.inputs == (InputReach("a", ("k",), "t", 1 - HOUR, 0),)
 
 
 def test_it_is_said_in_words() -> None:
@@ -146,4 +160,8 @@ def test_it_is_said_in_words() -> None:
     assert str(reach(FRAME.format("RANGE BETWEEN INTERVAL '36 hours' PRECEDING AND CURRENT ROW"))) == (
         "partly: a reaches k from its time to 36 hours after its time"
     )
+    hops = "SELECT k, window_end AS t, count(*) AS x FROM HOP(a, t, INTERVAL '1 hour', INTERVAL '24 hours') GROUP BY 1, 2"
+    assert str(reach(hops)) == "partly: a reaches k from its time to 1 day after its time"
+    hours = "SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY 1, 2"
+    assert str(reach(hours)) == "partly: a reaches k from 1 hour before its time to its time"
     assert str(reach("SELECT count(*) AS x FROM a")) == "whole, because of a: an aggregate over all rows"

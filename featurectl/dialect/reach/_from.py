@@ -11,7 +11,7 @@ from featurectl.dialect._meaning import read_tables, relation_name
 from featurectl.dialect._naming import output_name
 from featurectl.dialect._walking import children, holds_queries
 from featurectl.dialect.reach._joins import Condition, conditions_of, spread
-from featurectl.dialect.reach._model import TIMES, Bound, Leaf, Relation
+from featurectl.dialect.reach._model import JUST, TIMES, Bound, Leaf, Relation
 from featurectl.dialect.reach._times import span_of
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _read(walk: Walk, name: str, ctes: Mapping[str, Relation]) -> Relation:
 
 
 def _windowed(walk: Walk, node: exp.Table, ctes: Mapping[str, Relation]) -> tuple[str, Relation]:
-    """TUMBLE and HOP: the window of a row lies around its time. Of other functions nothing is known."""
+    """TUMBLE and HOP: the window of a row begins at its time or before it and ends after it. Of other functions nothing is known."""
     name, function = relation_name(node), node.this
     if not name:
         return node.alias, Relation(None, tuple(opaque(walk, node, ctes, "it is read by a function in FROM")))
@@ -256,7 +256,7 @@ def _windowed(walk: Walk, node: exp.Table, ctes: Mapping[str, Relation]) -> tupl
     def with_window(leaf: Leaf) -> Leaf:
         bounds, at = dict(leaf.bounds), leaf.bounds.get(time.name)
         if at is not None and at.kind in TIMES:
-            start, end = at.moved(-size[1], 0), at.moved(0, size[1])
+            start, end = at.moved(JUST - size[1], 0), at.moved(JUST, size[1])
             assert start is not None
             assert end is not None
             bounds |= {"window_start": start, "window_end": end}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from featurectl.dialect.reach._model import JUST
 from featurectl.dialect.reach._times import bound_of, span_of
 
 if TYPE_CHECKING:
@@ -109,12 +110,13 @@ def spread(
 def _said(condition: Condition, value: Bound | None) -> Bound | None:
     if value is None:
         return None
+    apart = JUST if condition.kind in (exp.GT, exp.LT) else 0
     if condition.kind is exp.EQ:
         bound = value.moved(-condition.high, -condition.low)
     elif condition.kind in (exp.GT, exp.GTE):
-        bound = value.moved(-condition.high, None)
+        bound = value.moved(apart - condition.high, None)
     else:
-        bound = value.moved(None, -condition.low)
+        bound = value.moved(None, -condition.low - apart)
     if bound is None:
         return None
     return replace(bound, maybe_null=condition.place[0] in condition.optional)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["TIMES", "Bound", "InputReach", "Leaf", "Place", "Reach", "Relation"]
+__all__ = ["JUST", "TIMES", "Bound", "InputReach", "Leaf", "Place", "Reach", "Relation"]
 
 TIMES = frozenset({"timestamp", "timestamptz", "date"})
+JUST = 1  # times are whole microseconds: what lies after one lies this much after it at least
 
 
 @dataclass(frozen=True)
@@ -77,20 +78,24 @@ def _told(reach: Reach, given: InputReach) -> str:
     whose = ", ".join(reach.entity) if given.entity is not None else "any entity"
     if given.time is None:
         return f"{given.relation} reaches {whose} at any time"
-    if given.low == given.high == 0:
+    if _is_now(given.low) and _is_now(given.high):
         return f"{given.relation} reaches {whose} at its time"
     low, high = _span(given.low, "before"), _span(given.high, "after")
-    low, high = ("" if end == 0 else f"{span} " for end, span in ((given.low, low), (given.high, high)))
+    low, high = ("" if _is_now(end) else f"{span} " for end, span in ((given.low, low), (given.high, high)))
     when = f"{low}its time" if low == high else f"from {low}its time to {high}its time"
     return f"{given.relation} reaches {whose} {when}"
 
 
+def _is_now(end: int | None) -> bool:
+    return end is not None and abs(end) <= JUST
+
+
 def _span(microseconds: int | None, side: str) -> str:
-    """An end of what is reached, such as "24 hours after"."""
+    """An end of what is reached, such as "24 hours after"; nobody cares for a microsecond."""
     if microseconds is None:
         return f"any time {side}"
     side = "before" if microseconds < 0 else "after"
-    seconds = abs(microseconds) / 1_000_000
+    seconds = round(abs(microseconds), -3) / 1_000_000
     for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= size and seconds % size == 0:
             count = seconds / size

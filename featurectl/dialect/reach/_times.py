@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from featurectl.dialect._intervals import read_interval
-from featurectl.dialect.reach._model import TIMES, Bound
+from featurectl.dialect.reach._model import JUST, TIMES, Bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,11 +65,11 @@ def _moved(node: exp.Expression, known: Callable[[exp.Expression], Bound | None]
 
 
 def _cast(node: exp.Cast, bound: Bound | None) -> Bound | None:
-    """Between times; the session is in UTC. To a date: up to a day earlier."""
+    """Between times; the session is in UTC. To a date: less than a day earlier."""
     to = _CASTS.get(node.to.this)
     if bound is None or bound.kind not in TIMES or to is None:
         return None
-    return bound.moved(-DAY, 0) if to == "date" else bound
+    return bound.moved(JUST - DAY, 0) if to == "date" else bound
 
 
 def _zoned(node: exp.AtTimeZone, bound: Bound | None) -> Bound | None:
@@ -84,4 +84,5 @@ def _truncated(node: exp.Anonymous, known: Callable[[exp.Expression], Bound | No
     bound = bound_of(time, known)
     if size is None or bound is None:
         return None
-    return bound.moved(-size - (_ZONE if zone and zone[0].name.upper() != "UTC" and size >= DAY else 0), 0)
+    further = _ZONE if zone and zone[0].name.upper() != "UTC" and size >= DAY else 0
+    return bound.moved(min(JUST - size, 0) - further, 0)

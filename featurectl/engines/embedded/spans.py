@@ -6,6 +6,7 @@ DuckDB skips stretches of a file by itself, but it has to open the file for that
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Span", "ends_of", "microseconds", "moment", "times_of"]
 
 _EPOCH = datetime(1970, 1, 1)
+_NANOSECONDS = re.compile(r"\.\d{7}")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def times_of(statistics: Mapping[str, Mapping[str, str]]) -> str:
             found[name] = (None, None, nulls > 0)
             continue
         try:
-            ends = (microseconds(_time(said["min"])), microseconds(_time(said["max"])) + 1)
+            ends = (microseconds(_time(said["min"])), microseconds(_time(said["max"])))
         except (KeyError, ValueError, OverflowError):  # other types, too, and times that Python does not have
             continue
         found[name] = (*ends, nulls > 0)
@@ -95,6 +97,8 @@ def moment(at: int) -> datetime:
 
 def _time(text: str) -> datetime:
     if len(text) < len("2024-01-01 00:00:00"):  # a date, or digits that could be one
+        raise ValueError(text)
+    if _NANOSECONDS.search(text) is not None:
         raise ValueError(text)
     at = datetime.fromisoformat(text)
     return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
