@@ -22,13 +22,15 @@ __all__ = ["Delta", "Deltas", "TablesBefore"]
 class Delta:
     """What stands in FROM to read the rows that came and those that went; None where there are none.
 
-    `times`: where the rows that came are in pieces of their own, what is known of the times of each.
+    `times`: where the rows that came are in pieces of their own, what is known of the times of each. `in_files`: no
+    table of the writer's connection is read.
     """
 
     inserted: str | None
     removed: str | None
     rows: int
     times: tuple[str | None, ...] = ()
+    in_files: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -55,8 +57,8 @@ class Deltas:
         self._found[relation] = delta
 
     def of_rows(self, rows: str, count: int, times: tuple[str | None, ...] = ()) -> Delta:
-        """The delta of a relation to which a FROM item's rows were added."""
-        return Delta(rows if count else None, None, count, times)
+        """The delta of a relation to which pieces' rows were added, by the FROM item for them."""
+        return Delta(rows if count else None, None, count, times, in_files=True)
 
     def of_table(self, relation: str, table: str, columns: str, count: int) -> Delta:
         """The delta of a relation to which a temporary table's rows were added; it is kept until `clear`."""
@@ -64,7 +66,7 @@ class Deltas:
         self._con.execute(f"DROP TABLE IF EXISTS temp.{name}")
         self._con.execute(f"ALTER TABLE temp.{table} RENAME TO {name}")
         self._made.append(name)
-        return self.of_rows(f"(SELECT {columns} FROM temp.{name})", count)
+        return Delta(f"(SELECT {columns} FROM temp.{name})" if count else None, None, count)
 
     def of_queries(self, relation: str, inserted: str, removed: str | None) -> Delta:
         """The delta that two queries answer, whose rows are kept until `clear`."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from featurectl.engines.embedded.home import Home
 
-__all__ = ["Piece", "Pieces", "read_pieces", "scan", "scan_places"]
+__all__ = ["Piece", "Pieces", "of_like_size", "read_pieces", "scan", "scan_places"]
 
 # Parquet has no exact form of these: they would come back as another value.
 _UNSTORABLE = ("HUGEINT", "UHUGEINT", "INTERVAL", "TIME WITH TIME ZONE", "BIGNUM", "BIT")
@@ -146,6 +146,12 @@ class Pieces:
                 self._known.setdefault(name, []).append(Piece(*piece))
         return list(self._known.get(relation, ()))
 
+    def on(self, con: duckdb.DuckDBPyConnection) -> Pieces:
+        """What writes on another connection, with the same numbers; it knows no lists."""
+        other = Pieces(con, self._home, self._fsync)
+        other._numbers = self._numbers
+        return other
+
     def look_again(self) -> None:
         """A transaction was undone: what is listed is not what this object remembers."""
         self._known = None
@@ -215,7 +221,7 @@ class Pieces:
 
     def merged(self, relation: str, pieces: Sequence[Piece], by: str | None = None) -> list[Piece]:
         """The same rows in fewer pieces, where enough at the end are of like size; in the order of a column."""
-        tail = _of_like_size(pieces)
+        tail = of_like_size(pieces)
         if not tail:
             return list(pieces)
         rows = f"SELECT * FROM {scan(self._home, pieces[-tail:])} {_order(by)}"
@@ -324,7 +330,7 @@ class Pieces:
                     )
 
 
-def _of_like_size(pieces: Sequence[Piece]) -> int:
+def of_like_size(pieces: Sequence[Piece]) -> int:
     """How many pieces at the end are worth merging: as many as can be of which none has most of the rows."""
     found = rows = largest = 0
     for count, piece in enumerate(reversed(pieces), 1):

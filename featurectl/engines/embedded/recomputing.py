@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from featurectl.dialect.reach import InputReach, Reach
     from featurectl.engines.base import Version
+    from featurectl.engines.embedded.beside import Beside
     from featurectl.engines.embedded.deltas import Delta
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.macros import Macros
@@ -40,7 +41,9 @@ _NEW, _OLD = "featurectl_new", "featurectl_old"
 
 
 class Recomputing:
-    """Brings versions up to date, inputs first. `new_pieces` collects what their rows are from then on."""
+    """Brings versions up to date, inputs first. `new_pieces` collects what their rows are from then on; where `beside`
+    merges them, it says so at the end.
+    """
 
     def __init__(
         self,
@@ -51,10 +54,11 @@ class Recomputing:
         schema: Schema,
         tables: Sequence[str],
         new_pieces: dict[str, list[Piece]],
+        beside: Beside,
     ) -> None:
         self._con, self._home, self._pieces = macros.con, home, pieces
         self._shown, self._macros, self._schema, self._tables = shown, macros, schema, frozenset(tables)
-        self._new_pieces = new_pieces
+        self._new_pieces, self._beside = new_pieces, beside
         self.deltas = Deltas(macros.con)
         self._anew = ""  # what stands in FROM for the rows that were computed for the version refreshed last
 
@@ -153,8 +157,7 @@ class Recomputing:
             (self._home.pieces / piece.file).unlink(missing_ok=True)
             return self.deltas.of_rows("", 0)
         new = self._pieces.ordered(version.name, piece, laid_out_by(version))
-        found = [*self._of(version.name), *new]
-        self._keep(version, self._pieces.merged(version.name, found, laid_out_by(version)))
+        self._keep_fewer(version, [*self._of(version.name), *new])
         return self.deltas.of_rows(scan(self._home, new), piece.rows, tuple(each.times for each in new))
 
     def _of_parts(self, version: Version, changed: Mapping[str, str], part: str) -> str:
@@ -242,7 +245,7 @@ class Recomputing:
         if delta.inserted is not None:
             new = self._pieces.write(version.name, f"SELECT * FROM {delta.inserted}", checked=True)
             found = [*found, *self._pieces.ordered(version.name, new, by)]
-        self._keep(version, self._pieces.merged(version.name, found, by))
+        self._keep_fewer(version, found)
 
     def _whole(self, version: Version, *, is_read: bool) -> Delta | None:
         """Compute it all; a result that is equal to what is there is dropped."""
@@ -264,6 +267,11 @@ class Recomputing:
         else:
             self._keep(version, pieces)
         return delta
+
+    def _keep_fewer(self, version: Version, pieces: list[Piece]) -> None:
+        """Keep them as they are until they are merged."""
+        self._keep(version, pieces)
+        self._beside.merge(version.name, pieces, laid_out_by(version))
 
     def _keep(self, version: Version, pieces: list[Piece]) -> None:
         if not pieces:  # a relation has at least a piece, which says what its columns are

@@ -25,6 +25,7 @@ from featurectl.engines.base import (
     Version,
 )
 from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
+from featurectl.engines.embedded.beside import Beside
 from featurectl.engines.embedded.connect import duckdb_errors
 from featurectl.engines.embedded.deltas import Delta, TablesBefore
 from featurectl.engines.embedded.folding import fold
@@ -70,13 +71,14 @@ _OF_REFRESHES = ("meta", "versions", "offsets", "pieces", "backfills", "document
 @dataclass(frozen=True)
 class _Recording:
     """What the history of every version asks for in one refresh: the generation to come, the columns that tell which
-    revision is the last, whether a backfill brings something in, and the pieces that versions get.
+    revision is the last, whether a backfill brings something in, the pieces that versions get, and who makes them.
     """
 
     generation: int
     offsets: frozenset[str]
     is_backfilling: bool
     new_pieces: dict[str, list[Piece]]
+    beside: Beside
 
 
 class EmbeddedWriter:
@@ -122,7 +124,9 @@ class EmbeddedWriter:
             self._ledger.add_migration(run)
             self._schema = None
             new_pieces: dict[str, list[Piece]] = {}
-            self._list(new_pieces, self._recompute(tables.since(changed), new_pieces, _silent), generation)
+            with Beside(self._con, self._pieces) as beside:
+                refreshed = self._recompute(tables.since(changed), new_pieces, beside, _silent)
+            self._list(new_pieces, refreshed, generation)
             tables.forget()
 
     def expect(self, builds: Sequence[tuple[Version, FeatureView]]) -> None:
@@ -285,11 +289,12 @@ class EmbeddedWriter:
         offsets: dict[tuple[str, str, int], int] = {}
         with duckdb_errors("refreshing"):
             deltas: dict[str, Delta | None] = {}
-            ingested = [
-                self._ingest(name, topic, columns, new_pieces, deltas, offsets, say)
-                for name, topic, columns in self._ledger.source_tables()
-            ]
-            refreshed = self._recompute(deltas, new_pieces, say)
+            with Beside(self._con, self._pieces) as beside:
+                ingested = [
+                    self._ingest(source, new_pieces, deltas, offsets, beside, say)
+                    for source in self._ledger.source_tables()
+                ]
+                refreshed = self._recompute(deltas, new_pieces, beside, say)
             if new_pieces:
                 self._commit_refresh(new_pieces, offsets, refreshed)
         return RefreshReport(
@@ -334,14 +339,14 @@ class EmbeddedWriter:
 
     def _ingest(
         self,
-        table: str,
-        topic: str,
-        columns: Mapping[str, str],
+        source: tuple[str, str, Mapping[str, str]],
         new_pieces: dict[str, list[Piece]],
         deltas: dict[str, Delta | None],
         offsets: dict[tuple[str, str, int], int],
+        beside: Beside,
         say: Callable[[str], None],
     ) -> Ingested:
+        table, topic, columns = source
         rows = 0
         found: list[Piece] = []
         for chunk in self._log.chunks(topic, self._ledger.offsets(table)):
@@ -352,24 +357,30 @@ class EmbeddedWriter:
             say(f"{table}: {rows:,} new events")
         if found:
             deltas[table] = Delta(scan(self._home, found) if rows else None, None, rows)
-            new_pieces[table] = self._pieces.merged(table, [*self._pieces.of(table), *found])
+            new_pieces[table] = [*self._pieces.of(table), *found]
+            beside.merge(table, new_pieces[table])
         return Ingested(table, rows)
 
     def _recompute(
-        self, deltas: Mapping[str, Delta | None], new_pieces: dict[str, list[Piece]], say: Callable[[str], None]
+        self,
+        deltas: Mapping[str, Delta | None],
+        new_pieces: dict[str, list[Piece]],
+        beside: Beside,
+        say: Callable[[str], None],
     ) -> list[Refreshed]:
         """Bring every version up to date that the changed relations reach; None is a change that is not known."""
         for name, pieces in new_pieces.items():
             self._shown.show(name, pieces)
         state = self._ledger.state()
         schema, tables = self._known_schema(state), self._ledger.tables()
-        recomputing = Recomputing(self._macros, self._home, self._pieces, self._shown, schema, tables, new_pieces)
+        recomputing = Recomputing(
+            self._macros, self._home, self._pieces, self._shown, schema, tables, new_pieces, beside
+        )
         for name, delta in deltas.items():
             recomputing.deltas.add(name, delta)
         read = {name for version in state.versions for name in version.inputs.values()}
-        recording = _Recording(
-            self._generation_to_come(), frozenset(self._offset_columns()), self._ledger.is_backfilling(), new_pieces
-        )
+        offsets, is_backfilling = frozenset(self._offset_columns()), self._ledger.is_backfilling()
+        recording = _Recording(self._generation_to_come(), offsets, is_backfilling, new_pieces, beside)
         done = []
         for version in state.versions:  # in the order they were built: inputs come first
             if not any(name in recomputing.deltas for name in version.inputs.values()):
@@ -381,6 +392,9 @@ class EmbeddedWriter:
             if delta is None or delta.rows:
                 recomputing.deltas.add(version.name, delta)
                 self._record(version, delta, recording, recomputing)
+        for name, pieces in beside.done().items():
+            new_pieces[name] = pieces
+            self._shown.show(name, pieces)
         recomputing.close()
         return done
 
@@ -407,11 +421,18 @@ class EmbeddedWriter:
         revision = sorted(recording.offsets & set(version.columns))
         backfilled = self._ledger.backfilled(self._topics_below(version)) if recording.is_backfilling else []
         now = recomputing.rows_about(version, delta)
-        change = write_changes(
-            self._pieces, self._home, version, delta, now, recording.generation, revision, backfilled, recorded
-        )
-        if change is not None:
-            new_pieces[relation] = self._pieces.merged(relation, [*self._pieces.of(relation), change])
+        before = self._pieces.of(relation)
+
+        def written(pieces: Pieces) -> list[Piece] | None:
+            change = write_changes(
+                pieces, self._home, version, delta, now, recording.generation, revision, backfilled, recorded
+            )
+            return None if change is None else pieces.merged(relation, [*before, change])
+
+        if delta.in_files:
+            recording.beside.make(relation, delta.rows, written)
+        elif (found := written(self._pieces)) is not None:
+            new_pieces[relation] = found
 
     def _topics_below(self, version: Version) -> set[str]:
         """The topics of which a version is made."""
