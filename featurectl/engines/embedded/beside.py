@@ -52,8 +52,9 @@ class Beside:
         if rows <= _AT_MOST_ROWS:
             self._begun[relation] = self._thread.submit(work, self._there)
             return
-        self._begun[relation] = done = Future()
+        done: Future[list[Piece] | None] = Future()
         done.set_result(work(self._here))
+        self._begun[relation] = done
 
     def merge(self, relation: str, pieces: Sequence[Piece], by: str | None = None) -> None:
         """Let the relation have fewer pieces with the same rows, if these are enough."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from featurectl.engines.base import Capabilities, State
@@ -46,6 +47,15 @@ _LEDGER = frozenset(f"featurectl.{table}" for table in LEDGER_TABLES)
 _Read = tuple[int, "Mapping[str, tuple[str, Mapping[int, int]]]"]
 
 
+@dataclass(frozen=True)
+class _Left:
+    """What this process knew of the writer's database when it left it, and how it left the file."""
+
+    ledger: Ledger
+    pieces: Pieces
+    file: tuple[int, ...]
+
+
 class EmbeddedEngine:
     """DuckDB in process. Writing takes the home's lock; reading takes nothing from anybody."""
 
@@ -58,6 +68,7 @@ class EmbeddedEngine:
         self._log = log
         self._read: _Read | None = None
         self._duckdb: Macros | None = None
+        self._left: _Left | None = None
 
     def inspect(self) -> State:
         """The ledger in the newest snapshot."""
@@ -71,12 +82,16 @@ class EmbeddedEngine:
         """Open the writer's database under the lock; what an earlier writer left half done is put right first."""
         with self._home.writing(command, wait):
             self._home.scratch.mkdir(parents=True, exist_ok=True)
+            left, self._left = self._left, None
+            is_as_left = left is not None and left.file == _look_of(self._home.database) != ()
             with self._open() as macros:
-                writer = self._writer(macros)
+                ledger, pieces = self._known(macros.con, left if is_as_left else None)
+                writer = self._writer(macros, ledger, pieces)
                 yield writer
                 writer.close()
                 with duckdb_errors("cannot read the ledger"):
-                    self._read = read_positions(macros.con)
+                    self._read = ledger.positions()
+            self._left = _Left(ledger, pieces, _look_of(self._home.database))
 
     @contextmanager
     def _open(self) -> Iterator[Macros]:
@@ -103,11 +118,16 @@ class EmbeddedEngine:
             self._duckdb = None
             raise
 
-    def _writer(self, macros: Macros) -> EmbeddedWriter:
+    def _known(self, con: duckdb.DuckDBPyConnection, left: _Left | None) -> tuple[Ledger, Pieces]:
+        """The ledger and the pieces; those of the last time, if nobody has written since."""
+        with duckdb_errors("cannot read the ledger"):
+            if left is not None and left.ledger.is_current():
+                return left.ledger, left.pieces
+            return Ledger(con), Pieces(con, self._home, self._settings.fsync)
+
+    def _writer(self, macros: Macros, ledger: Ledger, pieces: Pieces) -> EmbeddedWriter:
         con = macros.con
         with duckdb_errors("cannot read the ledger"):
-            ledger = Ledger(con)
-            pieces = Pieces(con, self._home, self._settings.fsync)
             pieces.sweep_orphans()
             published = published_generation(self._home)
             if published is not None and published < ledger.generation():
@@ -189,6 +209,17 @@ class EmbeddedEngine:
             for topic, offsets in self._read[1].values()
             for partition, end in self._log.end_offsets(topic).items()
         )
+
+
+def _look_of(file: Path) -> tuple[int, ...]:
+    """What differs once a file was written to, or another one put in its place; () where that cannot be said."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    if file.with_name(f"{file.name}.wal").exists():
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _translate(

@@ -20,12 +20,12 @@ from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
 from featurectl.engines.ranges import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from featurectl.engines.base import Attempt, Environment
     from featurectl.engines.embedded.translation import Schema
 
-__all__ = ["LEDGER_TABLES", "Ledger", "read_environments", "read_positions", "read_schema", "read_state"]
+__all__ = ["LEDGER_TABLES", "Ledger", "Positions", "read_environments", "read_positions", "read_schema", "read_state"]
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS featurectl;
@@ -68,7 +68,10 @@ _MACROS = (
     "SELECT DISTINCT function_name FROM duckdb_functions() WHERE database_name = current_database()"
     " AND schema_name = 'main' AND function_type = 'macro' AND NOT internal"
 )
+# The generation; per source table its topic, and per partition the offset of the first event that it lacks.
+Positions = tuple[int, dict[str, tuple[str, dict[int, int]]]]
 _GENERATION = "SELECT generation FROM featurectl.meta"
+_COUNTED = "UPDATE featurectl.meta SET generation = generation + 1 RETURNING generation"
 
 LEDGER_TABLES = (
     "meta", "migrations", "versions", "numbers", "live", "releases", "offsets", "pieces", "source_tables",
@@ -77,10 +80,14 @@ LEDGER_TABLES = (
 
 
 class Ledger:
-    """Reads and writes the ledger on the writer's connection. Writes belong into the caller's transaction."""
+    """Reads and writes the ledger on the writer's connection. Writes belong into the caller's transaction.
+
+    What every refresh asks for is read once: for as long as nobody else writes to the database.
+    """
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
+        self._known: dict[str, Any] = {}
         stamp = hashlib.sha256(_SCHEMA.encode()).hexdigest()
         if _stamp(con) != stamp:  # mostly the database has its tables from the last time
             self._lay_out(stamp)
@@ -96,68 +103,99 @@ class Ledger:
         self._con.execute("INSERT INTO featurectl.macros VALUES (?)", [stamp])
         self._con.execute("COMMIT")
 
+    def is_current(self) -> bool:
+        """Whether what was read before is of the generation that the database has."""
+        return self._known.get("generation") == _one(self._con, _GENERATION)
+
+    def forget(self) -> None:
+        """What was read before may be otherwise by now: the ledger was written to, or that was undone."""
+        self._known.clear()
+
+    def _once(self, what: str, read: Callable[[], Any]) -> Any:
+        if what not in self._known:
+            self._known[what] = read()
+        return self._known[what]
+
+    def _write(self, sql: str, values: Sequence[Any] = ()) -> None:
+        self.forget()
+        self._con.execute(sql, list(values))
+
     def state(self) -> State:
         """Everything, as of now."""
         return read_state(self._con)
 
+    def versions(self) -> tuple[Version, ...]:
+        """Those that stand, inputs first. What a refresh changes of them (rows, when, how) may be older."""
+        found: tuple[Version, ...] = self._once("versions", lambda: tuple(_versions(self._con)))
+        return found
+
+    def live(self) -> dict[str, int]:
+        """Which version each public name shows."""
+        query = "SELECT view, number FROM featurectl.live ORDER BY 1"
+        return dict(self._once("live", lambda: self._con.execute(query).fetchall()))
+
+    def environments(self) -> list[Environment]:
+        """The preview environments, by name."""
+        return list(self._once("environments", lambda: read_environments(self._con)))
+
     def attempts(self) -> list[Attempt]:
         """What was begun, by number."""
-        return _attempts(_documents(self._con))
+        return list(self._once("attempts", lambda: _attempts(_documents(self._con))))
 
-    def schema(self, state: State) -> Schema:
-        """The columns of every relation of a state."""
-        return _schema(self._con, state)
+    def schema(self) -> Schema:
+        """The columns of every relation."""
+        return dict(self._once("schema", lambda: _schema(self._con, self.state())))
 
     def generation(self) -> int:
         """The number of the last committed change."""
-        return _one(self._con, _GENERATION)
+        return int(self._once("generation", lambda: _one(self._con, _GENERATION)))
 
     def next_generation(self) -> int:
         """Count up; the change that follows is this generation's."""
-        self._con.execute("UPDATE featurectl.meta SET generation = generation + 1")
+        self._known["generation"] = _one(self._con, _COUNTED)
         return self.generation()
 
     def add_migration(self, run: MigrationRun) -> None:
         """A migration ran."""
-        self._con.execute(
+        self._write(
             "INSERT INTO featurectl.migrations VALUES (?, ?, ?, ?)",
             [run.number, run.name, run.checksum, run.applied_at],
         )
 
     def add_table(self, name: str) -> None:
         """A migration created a table."""
-        self._con.execute("INSERT INTO featurectl.tables VALUES (?)", [name])
+        self._write("INSERT INTO featurectl.tables VALUES (?)", [name])
 
     def drop_table(self, name: str) -> None:
         """A migration dropped a table."""
-        self._con.execute("DELETE FROM featurectl.tables WHERE name = ?", [name])
+        self._write("DELETE FROM featurectl.tables WHERE name = ?", [name])
 
     def add_source_table(self, name: str, topic: str, columns: Mapping[str, str]) -> None:
         """A migration created a source table."""
-        self._con.execute(
-            "INSERT INTO featurectl.source_tables VALUES (?, ?, ?)", [name, topic, json.dumps(dict(columns))]
-        )
+        self._write("INSERT INTO featurectl.source_tables VALUES (?, ?, ?)", [name, topic, json.dumps(dict(columns))])
 
     def source_tables(self) -> list[tuple[str, str, dict[str, str]]]:
         """Each source table's name, topic, and columns by role: data, partition, offset, timestamp, key."""
-        rows = self._con.execute("SELECT name, topic, include FROM featurectl.source_tables ORDER BY 1").fetchall()
+        query = "SELECT name, topic, include FROM featurectl.source_tables ORDER BY 1"
+        rows = self._once("source_tables", lambda: self._con.execute(query).fetchall())
         return [(name, topic, json.loads(columns)) for name, topic, columns in rows]
 
     def tables(self) -> list[str]:
         """The tables that migrations created, without source tables."""
-        return [row[0] for row in self._con.execute("SELECT name FROM featurectl.tables ORDER BY 1").fetchall()]
+        query = "SELECT name FROM featurectl.tables ORDER BY 1"
+        return [name for (name,) in self._once("tables", lambda: self._con.execute(query).fetchall())]
 
     def allot(self, view: str, at_least: int) -> int:
         """A version number that was never used for the view."""
         rows = self._con.execute("SELECT next_number FROM featurectl.numbers WHERE view = ?", [view]).fetchall()
         number = max(rows[0][0] if rows else 1, at_least)
-        self._con.execute("INSERT OR REPLACE INTO featurectl.numbers VALUES (?, ?)", [view, number + 1])
+        self._write("INSERT OR REPLACE INTO featurectl.numbers VALUES (?, ?)", [view, number + 1])
         return number
 
     def add_version(self, version: Version) -> None:
         """A version was built."""
         position = _one(self._con, "SELECT coalesce(max(position), 0) + 1 FROM featurectl.versions")
-        self._con.execute(
+        self._write(
             "INSERT OR REPLACE INTO featurectl.versions (view, number, fingerprint, own_fingerprint, normaliser, text,"
             " file, inputs, metadata, columns, descriptions, row_count, build_seconds, refreshed_at, position)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -173,7 +211,7 @@ class Ledger:
         self, view: str, number: int, file: str, metadata: Mapping[str, Any], descriptions: Mapping[str, str]
     ) -> None:
         """A view's description changed, not its meaning."""
-        self._con.execute(
+        self._write(
             "UPDATE featurectl.versions SET file = ?, metadata = ?, descriptions = ? WHERE view = ? AND number = ?",
             [file, json.dumps(dict(metadata)), json.dumps(dict(descriptions)), view, number],
         )
@@ -197,13 +235,13 @@ class Ledger:
 
     def set_live(self, live: Mapping[str, int]) -> None:
         """Which version each public name shows; names that are not in it disappear."""
-        self._con.execute("DELETE FROM featurectl.live")
+        self._write("DELETE FROM featurectl.live")
         shown = [list(live), list(live.values())]
-        self._con.execute("INSERT INTO featurectl.live SELECT unnest(?), unnest(?)", shown)
+        self._write("INSERT INTO featurectl.live SELECT unnest(?), unnest(?)", shown)
 
     def add_release(self, release: Release) -> None:
         """An apply that changed something is complete."""
-        self._con.execute(
+        self._write(
             "INSERT INTO featurectl.releases (number, plan_id, finished_at, who, git_commit, seconds, live, command,"
             " back_to, environment) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -215,24 +253,29 @@ class Ledger:
 
     def put(self, kind: str, key: str, content: Mapping[str, Any]) -> None:
         """Keep a document, over the one of the same kind and key."""
-        self._con.execute(
+        self._write(
             "INSERT OR REPLACE INTO featurectl.documents VALUES (?, ?, ?)", [kind, key, json.dumps(dict(content))]
         )
 
     def remove(self, kind: str, key: str) -> None:
         """Forget a document."""
-        self._con.execute("DELETE FROM featurectl.documents WHERE kind = ? AND key = ?", [kind, key])
+        self._write("DELETE FROM featurectl.documents WHERE kind = ? AND key = ?", [kind, key])
 
     def remove_version(self, view: str, number: int) -> None:
         """A version was dropped; its number stays used."""
-        self._con.execute("DELETE FROM featurectl.versions WHERE view = ? AND number = ?", [view, number])
+        self._write("DELETE FROM featurectl.versions WHERE view = ? AND number = ?", [view, number])
 
     def offsets(self, source_table: str) -> dict[int, int]:
         """Per partition the offset of the first event that is not in the source table."""
-        rows = self._con.execute(
-            "SELECT log_partition, next_offset FROM featurectl.offsets WHERE source_table = ?", [source_table]
-        ).fetchall()
-        return dict(rows)
+        return dict(self._positions().get(source_table, (source_table, {}))[1])
+
+    def positions(self) -> Positions:
+        """What `read_positions` says."""
+        return self.generation(), {name: (topic, dict(offsets)) for name, (topic, offsets) in self._positions().items()}
+
+    def _positions(self) -> dict[str, tuple[str, dict[int, int]]]:
+        found: dict[str, tuple[str, dict[int, int]]] = self._once("positions", lambda: read_positions(self._con)[1])
+        return found
 
     def set_offset(self, source_table: str, topic: str, partition: int, next_offset: int) -> None:
         """Events before this offset are in the source table."""
@@ -240,6 +283,7 @@ class Ledger:
             "INSERT OR REPLACE INTO featurectl.offsets VALUES (?, ?, ?, ?)",
             [source_table, topic, partition, next_offset],
         )
+        self._positions()[source_table][1][partition] = next_offset
 
     def backfills(self, producer: str, origin: str, scope: str) -> list[BackfillChunk]:
         """Chunks that were completed."""
@@ -252,7 +296,8 @@ class Ledger:
 
     def is_backfilling(self) -> bool:
         """Whether a backfill brings something in that no refresh has taken yet."""
-        return _one(self._con, "SELECT count(*) FROM featurectl.documents WHERE kind = 'backfilling'") > 0
+        query = "SELECT count(*) FROM featurectl.documents WHERE kind = 'backfilling'"
+        return bool(self._once("is_backfilling", lambda: _one(self._con, query)))
 
     def backfilled(self, topics: Collection[str]) -> list[tuple[datetime, datetime]]:
         """The ranges of event time, [start, end), that backfills of these topics bring in, until they are in."""
@@ -262,13 +307,15 @@ class Ledger:
 
     def forget_backfilled(self) -> None:
         """What backfills had published is in the tables."""
-        self._con.execute(
-            "DELETE FROM featurectl.documents WHERE kind = 'backfilling' AND (content::JSON ->> 'published') = 'true'"
-        )
+        if self.is_backfilling():
+            self._write(
+                "DELETE FROM featurectl.documents"
+                " WHERE kind = 'backfilling' AND (content::JSON ->> 'published') = 'true'"
+            )
 
     def add_backfill(self, chunk: BackfillChunk) -> None:
         """A chunk's events are in the log."""
-        self._con.execute(
+        self._write(
             "INSERT INTO featurectl.backfills VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 chunk.producer, chunk.origin, chunk.scope, chunk.start, chunk.end, chunk.published, chunk.rejected,
@@ -367,7 +414,7 @@ def _sources(con: duckdb.DuckDBPyConnection) -> Iterable[SourceState]:
     return (SourceState(name, topic, positions[name][1], rows.get(name, 0)) for name, topic in tables)
 
 
-def read_positions(con: duckdb.DuckDBPyConnection) -> tuple[int, dict[str, tuple[str, dict[int, int]]]]:
+def read_positions(con: duckdb.DuckDBPyConnection) -> Positions:
     """The generation; per source table its topic, and per partition the offset of the first event that it lacks."""
     found: dict[str, tuple[str, dict[int, int]]] = {
         name: (topic, {}) for name, topic in con.execute("SELECT name, topic FROM featurectl.source_tables").fetchall()

@@ -134,17 +134,23 @@ class Pieces:
         self._home = home
         self._fsync = fsync
         self._known: dict[str, list[Piece]] | None = None
+        self._retired: dict[str, int] = {}  # files that no list has any more, since which generation
         self._numbers: dict[str, int] = {}
 
     def of(self, relation: str) -> list[Piece]:
         """The relation's pieces, in order."""
+        return list(self.all().get(relation, ()))
+
+    def all(self) -> Mapping[str, Sequence[Piece]]:
+        """The pieces of every relation that has some."""
         if self._known is None:
             self._known = {}
             for name, *piece in self._con.execute(
                 f"SELECT relation, {_LISTED} FROM featurectl.pieces ORDER BY relation, position"
             ).fetchall():
                 self._known.setdefault(name, []).append(Piece(*piece))
-        return list(self._known.get(relation, ()))
+            self._retired = dict(self._con.execute("SELECT file, generation FROM featurectl.retired").fetchall())
+        return self._known
 
     def on(self, con: duckdb.DuckDBPyConnection) -> Pieces:
         """What writes on another connection, with the same numbers; it knows no lists."""
@@ -153,7 +159,7 @@ class Pieces:
         return other
 
     def look_again(self) -> None:
-        """A transaction was undone: what is listed is not what this object remembers."""
+        """What is listed is not what this object remembers: a transaction was undone."""
         self._known = None
 
     def write(self, relation: str, query: str, *, checked: bool = False) -> Piece:
@@ -281,13 +287,12 @@ class Pieces:
             )
         assert self._known is not None
         self._known.update(changed)
-        gone = sorted(old - {file for pieces in changed.values() for piece in pieces for file in piece.files})
-        if gone:
-            self._con.execute(  # not what another relation lists too
-                "INSERT INTO featurectl.retired SELECT file, ? FROM (SELECT unnest(?) AS file) AS gone"
-                " WHERE NOT EXISTS (SELECT 1 FROM featurectl.pieces AS p WHERE gone.file IN (p.file, p.removed))",
-                [generation, gone],
-            )
+        if gone := sorted(old - self._listed_files()):  # not what another relation lists too
+            self._con.execute("INSERT INTO featurectl.retired SELECT unnest(?), ?", [gone, generation])
+            self._retired |= dict.fromkeys(gone, generation)
+
+    def _listed_files(self) -> set[str]:
+        return {file for pieces in self.all().values() for piece in pieces for file in piece.files}
 
     def show(self, relation: str, pieces: Sequence[Piece]) -> None:
         """Let queries on the writer's connection read the relation from these pieces."""
@@ -295,23 +300,21 @@ class Pieces:
 
     def sweep(self, oldest_generation: int) -> None:
         """Delete what no snapshot from `oldest_generation` on reads."""
-        rows = self._con.execute(
-            "SELECT file FROM featurectl.retired WHERE generation <= ?", [oldest_generation]
-        ).fetchall()
-        for (file,) in rows:
+        self.all()
+        gone = [file for file, generation in self._retired.items() if generation <= oldest_generation]
+        for file in gone:
             path = self._home.pieces / file
             path.unlink(missing_ok=True)
             with suppress(OSError):  # others are still in it
                 path.parent.rmdir()
-        self._con.execute("DELETE FROM featurectl.retired WHERE generation <= ?", [oldest_generation])
+        if gone:
+            self._con.execute("DELETE FROM featurectl.retired WHERE generation <= ?", [oldest_generation])
+        for file in gone:
+            del self._retired[file]
 
     def sweep_orphans(self) -> None:
         """Delete what a writer that died left unnamed."""
-        rows = self._con.execute(
-            "SELECT file FROM featurectl.pieces UNION ALL SELECT removed FROM featurectl.pieces"
-            " UNION ALL SELECT file FROM featurectl.retired"
-        ).fetchall()
-        known = {file for (file,) in rows}
+        known = self._listed_files() | self._retired.keys()
         folders = list(os.scandir(self._home.pieces)) if self._home.pieces.exists() else []
         for folder in folders:  # not by Path.glob: this is done before every write, over all files
             for entry in os.scandir(folder) if folder.is_dir() else ():

@@ -18,9 +18,10 @@ from featurectl.engines.embedded.pieces import scan
 from featurectl.engines.embedded.snapshot import HOME_FILE, published_generation, was_moved
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from featurectl.engines.base import Environment
     from featurectl.engines.embedded.home import Home
     from featurectl.engines.embedded.ledger import Ledger
     from featurectl.engines.embedded.pieces import Pieces
@@ -60,12 +61,13 @@ def publish(
     stamp = f"{duckdb.__version__}.{_FORMAT}"
     home.snapshots.mkdir(parents=True, exist_ok=True)
     unfinished = home.scratch / f"{_NAME}.{generation}.duckdb"
-    if not _made_of_the_last(con, home, pieces, changed, stamp, unfinished):
+    now = _names_of(ledger, pieces)  # as long as the writer's database is the one that is asked
+    if not _made_of_the_last(con, home, pieces, changed, stamp, unfinished, now):
         for path in (unfinished, *home.scratch.glob("macros.*.duckdb")):  # with those an older featurectl began
             _forget(path)
         with _Attached(con, unfinished) as writer:
             con.execute("CREATE SCHEMA featurectl")
-            _fill(con, home, pieces, LEDGER_TABLES, writer, _Names())
+            _fill(con, home, pieces, LEDGER_TABLES, writer, _Names(), now)
     unfinished.chmod(0o444)
     target = home.snapshots / f"{generation:010d}.duckdb"
     unfinished.replace(target)
@@ -85,7 +87,13 @@ def _tell(home: Home, name: str, text: str) -> None:
 
 
 def _made_of_the_last(
-    con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, changed: Sequence[str], stamp: str, path: Path
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    pieces: Pieces,
+    changed: Sequence[str],
+    stamp: str,
+    path: Path,
+    now: _Names,
 ) -> bool:
     """Make the snapshot of a copy of the one before; False where that does not serve."""
     try:
@@ -95,7 +103,7 @@ def _made_of_the_last(
         _forget(path)
         shutil.copyfile(home.current, path)
         with _Attached(con, path) as writer:
-            _fill(con, home, pieces, changed, writer, _names(con))
+            _fill(con, home, pieces, changed, writer, _names_in(con), now)
     except (OSError, duckdb.Error):  # whatever is wrong with it: the next one need not be made of it
         return False
     return True
@@ -131,12 +139,17 @@ def _forget(database: Path) -> None:
 
 
 def _fill(
-    con: duckdb.DuckDBPyConnection, home: Home, pieces: Pieces, changed: Sequence[str], writer: str, before: _Names
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    pieces: Pieces,
+    changed: Sequence[str],
+    writer: str,
+    before: _Names,
+    now: _Names,
 ) -> None:
-    """Bring the attached database, in which these names are, to what the writer's ledger says."""
+    """Bring the attached database from the names that it has to those that it should have, with the writer's ledger."""
     for table in changed:
         con.execute(f"CREATE OR REPLACE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
-    now = _names(con)
     shown = {name: live for name, live in now.environments.items() if before.environments.get(name) != live}
     for name in before.environments.keys() & (shown.keys() | (before.environments.keys() - now.environments.keys())):
         con.execute(f"DROP SCHEMA {quote(name)} CASCADE")
@@ -144,7 +157,7 @@ def _fill(
         con.execute(f"DROP VIEW main.{quote(name)}")
     for name in before.tables - now.tables:
         con.execute(f"DROP TABLE main.{quote(name)}")
-    for name in sorted(now.tables):
+    for name in sorted(now.tables) if "tables" in changed else ():  # only migrations change their rows
         con.execute(f"CREATE OR REPLACE TABLE main.{quote(name)} AS SELECT * FROM {writer}.main.{quote(name)}")
     for name, of in now.views.items():
         if before.views.get(name) != of:
@@ -161,18 +174,28 @@ def _show_environment(con: duckdb.DuckDBPyConnection, name: str, live: Mapping[s
         con.execute(f"CREATE VIEW {quote(name)}.{quote(view)} AS SELECT * FROM main.{version}")
 
 
-def _names(con: duckdb.DuckDBPyConnection) -> _Names:
-    """Those that the attached ledger gives: of the history, whose relations have a $, there are none."""
+def _names_in(con: duckdb.DuckDBPyConnection) -> _Names:
+    """Those that the attached database was made with: of the history, whose relations have a $, it has none."""
     files: dict[str, _Files] = {}
     listed = con.execute("SELECT relation, file, removed FROM featurectl.pieces ORDER BY relation, position")
     for relation, file, removed in listed.fetchall():
         if "$" not in relation:
             files.setdefault(relation, []).append((file, removed))
-    live = con.execute("SELECT view, number FROM featurectl.live").fetchall()
-    environments = {environment.name: environment.live for environment in read_environments(con)}
-    tables = con.execute("SELECT name FROM featurectl.tables").fetchall()
-    return _Names(
-        {**files, **{view: f"{view}_v{number}" for view, number in live}},
-        environments,
-        frozenset(name for (name,) in tables),
-    )
+    live = dict(con.execute("SELECT view, number FROM featurectl.live").fetchall())
+    tables = [name for (name,) in con.execute("SELECT name FROM featurectl.tables").fetchall()]
+    return _named(files, live, read_environments(con), tables)
+
+
+def _names_of(ledger: Ledger, pieces: Pieces) -> _Names:
+    """Those that the writer's ledger gives."""
+    listed = {name: [(piece.file, piece.removed) for piece in found] for name, found in pieces.all().items()}
+    files = {name: found for name, found in listed.items() if found and "$" not in name}
+    return _named(files, ledger.live(), ledger.environments(), ledger.tables())
+
+
+def _named(
+    files: Mapping[str, _Files], live: Mapping[str, int], environments: Iterable[Environment], tables: Iterable[str]
+) -> _Names:
+    public = {view: f"{view}_v{number}" for view, number in live.items()}
+    previews = {environment.name: environment.live for environment in environments}
+    return _Names({**files, **public}, previews, frozenset(tables))

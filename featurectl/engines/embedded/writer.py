@@ -118,7 +118,7 @@ class EmbeddedWriter:
         Statements about users and indexes mean nothing here.
         """
         with duckdb_errors(f"{migration.file}"), self._committed() as generation:
-            tables = TablesBefore(self._con, migration.statements, self._ledger.state().versions)
+            tables = TablesBefore(self._con, migration.statements, self._ledger.versions())
             changed = [name for statement in migration.statements if (name := self._run(statement)) is not None]
             run = MigrationRun(migration.number, migration.name, migration.checksum, datetime.now(UTC))
             self._ledger.add_migration(run)
@@ -371,18 +371,17 @@ class EmbeddedWriter:
         """Bring every version up to date that the changed relations reach; None is a change that is not known."""
         for name, pieces in new_pieces.items():
             self._shown.show(name, pieces)
-        state = self._ledger.state()
-        schema, tables = self._known_schema(state), self._ledger.tables()
+        versions, schema, tables = self._ledger.versions(), self._known_schema(), self._ledger.tables()
         recomputing = Recomputing(
             self._macros, self._home, self._pieces, self._shown, schema, tables, new_pieces, beside
         )
         for name, delta in deltas.items():
             recomputing.deltas.add(name, delta)
-        read = {name for version in state.versions for name in version.inputs.values()}
+        read = {name for version in versions for name in version.inputs.values()}
         offsets, is_backfilling = frozenset(self._offset_columns()), self._ledger.is_backfilling()
         recording = _Recording(self._generation_to_come(), offsets, is_backfilling, new_pieces, beside)
         done = []
-        for version in state.versions:  # in the order they were built: inputs come first
+        for version in versions:  # in the order they were built: inputs come first
             if not any(name in recomputing.deltas for name in version.inputs.values()):
                 continue
             say(f"{version.name}: computing")
@@ -463,9 +462,9 @@ class EmbeddedWriter:
         self._pieces.replace_all(lists, generation)
         self._ledger.set_refreshed(refreshed, datetime.now(UTC))
 
-    def _known_schema(self, state: State | None = None) -> Schema:
+    def _known_schema(self) -> Schema:
         if self._schema is None:
-            self._schema = self._ledger.schema(state or self._ledger.state())
+            self._schema = self._ledger.schema()
         return self._schema
 
     def _run(self, statement: Statement) -> str | None:
@@ -514,6 +513,7 @@ class EmbeddedWriter:
         except BaseException:  # whatever it is, an interrupt included: undone, and raised again
             self._con.execute("ROLLBACK")
             self._pieces.look_again()
+            self._ledger.forget()
             self._macros.forget()
             raise
         finally:
