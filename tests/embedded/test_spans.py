@@ -164,7 +164,7 @@ def test_what_comes_on_time_opens_no_old_piece(tmp_path: Path, monkeypatch: pyte
     assert len(computed) >= len(views)
     asked = [sql for sql in said if "min(lo)" in sql]
     assert len(asked) == 1  # of the features: of what windows give anew there is no file that tells its ends
-    compared = [sql for sql in said if "TABLE featurectl_old" in sql]
+    compared = [sql for sql in said if "FULL JOIN" in sql]
     assert compared  # the windows that end later stand there already
     assert all("production_windows_v1/" in sql for sql in compared)
     opened = {file for sql in computed for file in re.findall(r"pieces/(\w+/\w+[.]parquet)", sql)}

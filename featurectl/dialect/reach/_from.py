@@ -243,7 +243,9 @@ def _read(walk: Walk, name: str, ctes: Mapping[str, Relation]) -> Relation:
 
 
 def _windowed(walk: Walk, node: exp.Table, ctes: Mapping[str, Relation]) -> tuple[str, Relation]:
-    """TUMBLE and HOP: the window of a row begins at its time or before it and ends after it. Of other functions nothing is known."""
+    """TUMBLE and HOP: a row's window begins at its time or before, and ends after it. Of other functions nothing is
+    known.
+    """
     name, function = relation_name(node), node.this
     if not name:
         return node.alias, Relation(None, tuple(opaque(walk, node, ctes, "it is read by a function in FROM")))

@@ -15,15 +15,21 @@ if TYPE_CHECKING:
     from featurectl.dialect import Statement
     from featurectl.engines.base import Version
 
-__all__ = ["Delta", "Deltas", "TablesBefore"]
+__all__ = ["Compared", "Delta", "Deltas", "TablesBefore"]
 
 
 @dataclass(frozen=True)
 class Delta:
     """What stands in FROM to read the rows that came and those that went; None where there are none.
 
-    `times`: where the rows that came are in pieces of their own, what is known of the times of each. `in_files`: no
-    table of the writer's connection is read.
+    Attributes:
+        inserted: Those that came.
+        removed: Those that went.
+        rows: How many these are together.
+        times: Where the rows that came are in pieces of their own, what is known of the times of each.
+        in_files: No table of the writer's connection is read.
+        either: What stands in FROM to read both at once, if anything does.
+        went: How many of `rows` are those that went.
     """
 
     inserted: str | None
@@ -31,11 +37,32 @@ class Delta:
     rows: int
     times: tuple[str | None, ...] = ()
     in_files: bool = False
+    either: str | None = None
+    went: int = 0
+
+    @property
+    def came(self) -> int:
+        """How many rows came."""
+        return self.rows - self.went
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Both, as far as there are rows."""
+        if self.either is not None:
+            return (self.either,) if self.rows else ()
         return tuple(part for part in (self.inserted, self.removed) if part is not None)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A delta; the query for where the rows stand that went, None if none did; what stands in FROM to read all rows as
+    they should be; and how many of these were there before.
+    """
+
+    delta: Delta
+    places: str | None
+    rows: str
+    stayed: int
 
 
 class Deltas:
@@ -60,19 +87,48 @@ class Deltas:
         """The delta of a relation to which pieces' rows were added, by the FROM item for them."""
         return Delta(rows if count else None, None, count, times, in_files=True)
 
-    def of_table(self, relation: str, table: str, columns: str, count: int) -> Delta:
-        """The delta of a relation to which a temporary table's rows were added; it is kept until `clear`."""
-        name = quote(f"{relation}$inserted")
-        self._con.execute(f"DROP TABLE IF EXISTS temp.{name}")
-        self._con.execute(f"ALTER TABLE temp.{table} RENAME TO {name}")
-        self._made.append(name)
-        return Delta(f"(SELECT {columns} FROM temp.{name})" if count else None, None, count)
+    def compared(self, relation: str, given: str, new: str, old: str, columns: Iterable[str]) -> Compared:
+        """How rows differ from those that are there; what is answered is kept until `clear`.
+
+        Args:
+            relation: Whose rows they are.
+            given: WITH, and what both queries read; or nothing.
+            new: A query for the rows as they should be.
+            old: One for those that are there, with `__piece` and `__place`.
+            columns: What they have.
+        """
+        names = ", ".join(map(quote, columns))
+        number = f"row_number() OVER (PARTITION BY {names}) AS __n"  # of equal rows as many as there are
+        either = ", ".join(f"CASE WHEN a.__n IS NULL THEN b.{c} ELSE a.{c} END AS {c}" for c in map(quote, columns))
+        table, _ = self._table(
+            f"{relation}$rows",
+            f"{given}SELECT {either}, b.__piece, b.__place, b.__n IS NULL AS __came, a.__n IS NULL AS __went"
+            f" FROM (SELECT {names}, {number} FROM ({new})) AS a FULL JOIN (SELECT *, {number} FROM ({old})) AS b"
+            f" ON {null_safe('a', 'b', columns)} AND a.__n = b.__n",
+        )
+        counted = "count(*) FILTER (__came), count(*) FILTER (__went), count(*) FILTER (NOT __came AND NOT __went)"
+        row = self._con.execute(f"SELECT {counted} FROM {table}").fetchone()
+        assert row is not None
+        came, went, stayed = map(int, row)
+
+        def rows(which: str) -> str:
+            return f"(SELECT {names} FROM {table} WHERE {which})"
+
+        delta = Delta(
+            rows("__came") if came else None,
+            rows("__went") if went else None,
+            came + went,
+            either=rows("__came OR __went") if came and went else None,
+            went=went,
+        )
+        places = f"SELECT __piece, __place FROM {table} WHERE __went" if went else None
+        return Compared(delta, places, rows("NOT __went"), stayed)
 
     def of_queries(self, relation: str, inserted: str, removed: str | None) -> Delta:
         """The delta that two queries answer, whose rows are kept until `clear`."""
         come, more = self._table(f"{relation}$inserted", inserted)
         gone, less = self._table(f"{relation}$removed", removed) if removed is not None else ("", 0)
-        return Delta(come if more else None, gone if less else None, more + less)
+        return Delta(come if more else None, gone if less else None, more + less, went=less)
 
     def between(self, relation: str, old: str, new: str, columns: Iterable[str]) -> Delta:
         """What leads from one FROM item's rows to another's, rows that stand there several times counted."""

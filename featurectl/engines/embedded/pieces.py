@@ -233,10 +233,26 @@ class Pieces:
         rows = f"SELECT * FROM {scan(self._home, pieces[-tail:])} {_order(by)}"
         return [*pieces[:-tail], self.write(relation, rows, checked=True)]
 
-    def without(self, relation: str, pieces: Sequence[Piece], places: str, by: str | None = None) -> list[Piece]:
-        """The pieces without some of their rows: the query `places` answers `__piece` and `__place`."""
+    def without(
+        self,
+        relation: str,
+        pieces: Sequence[Piece],
+        places: str,
+        by: str | None = None,
+        more: tuple[str, int] | None = None,
+    ) -> list[Piece]:
+        """The pieces without some of their rows, and with others; what is written is in the order of `by`.
+
+        Args:
+            relation: Whose pieces they are.
+            pieces: As they are.
+            places: A query for `__piece` and `__place` of the rows that go.
+            by: A column.
+            more: A query for rows that come, and how many these are.
+        """
         counts = dict(self._con.execute(f"SELECT __piece, count(*) FROM ({places}) GROUP BY 1").fetchall())
         found = []
+        last = [] if more is None else [more[0]]
         for index, piece in enumerate(pieces):
             gone = piece.removed_rows + counts.get(index, 0)
             if gone == piece.removed_rows:
@@ -244,11 +260,18 @@ class Pieces:
             elif _REMOVED_AT_MOST * piece.rows < gone < piece.rows:
                 left = f"{scan_places(self._home, pieces, [index])} AS s ANTI JOIN ({places}) AS g"
                 same = "s.__piece = g.__piece AND s.__place = g.__place"
-                query = f"SELECT s.* EXCLUDE (__piece, __place) FROM {left} ON {same} {_order(by)}"
-                found.append(self.write(relation, query, checked=True))
+                query = f"SELECT s.* EXCLUDE (__piece, __place) FROM {left} ON {same}"
+                if more is not None and piece.rows - gone <= more[1]:  # one piece instead of two
+                    last.append(query)
+                else:
+                    found.append(self.write(relation, f"{query} {_order(by)}", checked=True))
             elif gone < piece.rows:
                 here = f"SELECT __place FROM ({places}) WHERE __piece = {index}"
                 found.append(self._shrunk(relation, piece, gone, here))
+        if last:
+            rows = " UNION ALL BY NAME ".join(f"({query})" for query in last)
+            new = self.write(relation, f"SELECT * FROM ({rows}) {_order(by) if len(last) > 1 else ''}", checked=True)
+            found += self.ordered(relation, new, by)
         return found
 
     def _shrunk(self, relation: str, piece: Piece, gone: int, places: str) -> Piece:

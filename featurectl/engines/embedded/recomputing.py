@@ -147,7 +147,10 @@ class Recomputing:
             places = self._places_of(version, delta.removed)
             if self._count(places) != self._count(f"SELECT * FROM {delta.removed}"):
                 return None
-        self._take(version, delta, places)
+        if places is not None:
+            self._take(version, delta, places)
+        elif delta.inserted is not None:
+            self._added(version, f"SELECT * FROM {delta.inserted}")
         return delta
 
     def _added(self, version: Version, query: str) -> Delta:
@@ -205,46 +208,29 @@ class Recomputing:
             met = _meeting(pieces, touched.spans(readings, kinds)) or [_smallest(pieces)]  # for its columns
             source = scan(self._home, [pieces[index] for index in met])
             needed[target] = touched.needed(source, readings, kinds)
-        computed = touched.rows(f"({self._query(version, needed)})")
+        computed = touched.among(f"({self._query(version, needed)})")
         pieces, span = self._of(version.name), touched.span()
         met = _meeting(pieces, None if span is None else [span])
         if not met:  # there is nothing to compare with
-            delta = self._added(version, computed)
+            delta = self._added(version, touched.given + computed)
             self._anew = delta.inserted or ""
             return delta
-        columns = ", ".join(map(quote, version.columns))
-        number = f"row_number() OVER (PARTITION BY {columns}) AS __n"
-        count = self._made(_NEW, f"SELECT {columns}, {number} FROM ({computed})")
-        old = touched.rows(scan_places(self._home, pieces, met))
-        if not self._made(_OLD, f"SELECT *, {number} FROM ({old})"):
-            delta = self.deltas.of_table(version.name, _NEW, columns, count)
+        old = touched.among(scan_places(self._home, pieces, met))
+        found = self.deltas.compared(version.name, touched.given, computed, old, version.columns)
+        self._anew, delta = found.rows, found.delta
+        if found.places is not None:
+            self._take(version, delta, found.places)
+        elif delta.inserted is not None and found.stayed:
+            self._added(version, f"SELECT * FROM {delta.inserted}")
+        elif delta.inserted is not None:
+            delta = self._added(version, f"SELECT * FROM {delta.inserted}")
             self._anew = delta.inserted or ""
-            self._take(version, delta, None)
-            return delta
-        self._anew = f"(SELECT {columns} FROM temp.{_NEW})"
-        same = f"{null_safe('a', 'b', version.columns)} AND a.__n = b.__n"
-        delta = self.deltas.of_queries(
-            version.name,
-            f"SELECT {columns} FROM temp.{_NEW} AS a ANTI JOIN temp.{_OLD} AS b ON {same}",
-            f"SELECT {columns} FROM temp.{_OLD} AS a ANTI JOIN temp.{_NEW} AS b ON {same}",
-        )
-        places = None
-        if delta.removed is not None:
-            places = f"SELECT __piece, __place FROM temp.{_OLD} AS a ANTI JOIN temp.{_NEW} AS b ON {same}"
-        self._take(version, delta, places)
         return delta
 
-    def _take(self, version: Version, delta: Delta, places: str | None) -> None:
+    def _take(self, version: Version, delta: Delta, places: str) -> None:
         """The version's pieces with the rows that came and without those at `places`."""
-        if not delta.rows:
-            return
-        by = laid_out_by(version)
-        found = self._of(version.name)
-        if places is not None:
-            found = self._pieces.without(version.name, found, places, by)
-        if delta.inserted is not None:
-            new = self._pieces.write(version.name, f"SELECT * FROM {delta.inserted}", checked=True)
-            found = [*found, *self._pieces.ordered(version.name, new, by)]
+        more = (f"SELECT * FROM {delta.inserted}", delta.came) if delta.inserted is not None else None
+        found = self._pieces.without(version.name, self._of(version.name), places, laid_out_by(version), more)
         self._keep_fewer(version, found)
 
     def _whole(self, version: Version, *, is_read: bool) -> Delta | None:

@@ -38,7 +38,7 @@ _Way = tuple[tuple[str, ...], "str | None", "int | None", "int | None"]
 @dataclass(frozen=True)
 class Touched:
     """Ranges of time, by entity where `keys` are the columns that tell it; in a table of the writer's connection, or in
-    each query that `rows` gives.
+    each query that begins with `given`.
 
     Attributes:
         keys: The version's columns that say which entity a row is about; () where any entity is touched.
@@ -65,10 +65,14 @@ class Touched:
         """The name of the ranges."""
         return _NAME if self.query else _TOUCHED
 
-    def rows(self, source: str) -> str:
+    @property
+    def given(self) -> str:
+        """WITH, and the ranges, for a query that has what `among` answers somewhere inside; or nothing."""
+        return f"WITH {_NAME} AS MATERIALIZED ({self.query}) " if self.query else ""
+
+    def among(self, source: str) -> str:
         """The query for those rows of a FROM item, with the version's columns, that are touched."""
-        given = f"WITH {_NAME} AS MATERIALIZED ({self.query}) " if self.query else ""
-        return given + _chosen(source, self.keys, self.time, self.kind, 0, 0, self)
+        return _chosen(source, self.keys, self.time, self.kind, 0, 0, self)
 
     def span(self) -> Span | None:
         """The times of the rows that are touched; None where these can be any."""
@@ -81,7 +85,7 @@ class Touched:
         return spans if len(spans) == len(found) else None
 
     def needed(self, source: str, inputs: Sequence[InputReach], kinds: dict[str, str]) -> str:
-        """The query for those rows of an input that the touched rows are made of, to stand inside one of `rows`.
+        """The query for those rows of an input that the touched rows are made of, to stand inside one of `among`.
 
         Args:
             source: The FROM item with all its rows.
@@ -126,13 +130,15 @@ def touch(
     if keys and ends is not None and sum(delta.rows for _, delta in changed) <= _RANGES_AS_THEY_ARE:
         return Touched(tuple(keys), reach.event_time, kind, *ends, query=query)
     names = [f"k{n}" for n in range(len(keys))]
-    if _are_many(con, _as_they_are(con, query), names):
+    count = _as_they_are(con, query)
+    entities, found = _looked_at(con, names)
+    if _are_many(count, entities):
         most = _merge(con, names, 0)
         if most > _RANGES_AT_MOST:
             finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
             span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
             _merge(con, names, int(span) // _RANGES_AT_MOST)
-    first, last, undated = ends or _ends(con)
+    first, last, undated = ends or found
     listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
     ranges = () if keys else tuple(con.execute(listed).fetchall())
     return Touched(tuple(keys), reach.event_time, kind, first, last, undated, ranges)
@@ -183,18 +189,15 @@ def _as_they_are(con: duckdb.DuckDBPyConnection, raw: str) -> int:
     return int(_one(con, f"CREATE OR REPLACE TEMP TABLE {_NAME} AS SELECT DISTINCT * FROM ({raw})")[0])
 
 
-def _are_many(con: duckdb.DuckDBPyConnection, count: int, names: Sequence[str]) -> bool:
+def _are_many(count: int, entities: int) -> bool:
     """Whether it is quicker to merge the ranges than to look through all of an entity's for each of its rows."""
-    if not names:  # they become conditions of the query, one by one
+    if not entities:  # they become conditions of the query, one by one
         return count > _RANGES_LISTED
-    if count <= _RANGES_AS_THEY_ARE:
-        return False
-    entities = _one(con, f"SELECT count(*) FROM (SELECT DISTINCT {', '.join(names)} FROM {_TOUCHED})")[0]
-    return count > _RANGES_AT_MOST * int(entities)
+    return count > max(_RANGES_AS_THEY_ARE, _RANGES_AT_MOST * entities)
 
 
 def _known_ends(changed: Sequence[tuple[InputReach, Delta]]) -> tuple[datetime | None, datetime | None, bool] | None:
-    """What `_ends` answers, as far as the files of what changed tell it; None where they do not."""
+    """The first and the last time, whether rows without one are touched; None where the files do not tell it."""
     firsts, lasts, is_undated = [], [], False
     for given, delta in changed:
         ends = ends_of(delta.times, given.time) if given.time is not None and delta.removed is None else None
@@ -213,11 +216,14 @@ def _known_ends(changed: Sequence[tuple[InputReach, Delta]]) -> tuple[datetime |
         return None
 
 
-def _ends(con: duckdb.DuckDBPyConnection) -> tuple[datetime | None, datetime | None, bool]:
-    """The first and the last time, whether rows without a time are touched."""
-    sql = f"SELECT {_said('min(lo)')}, {_said('max(hi)')}, count(*) - count(lo) FROM {_TOUCHED}"
-    first, last, undated = _one(con, sql)
-    return first, last, bool(undated)
+def _looked_at(
+    con: duckdb.DuckDBPyConnection, names: Sequence[str]
+) -> tuple[int, tuple[datetime | None, datetime | None, bool]]:
+    """How many entities there are, 0 where it is any; what `_known_ends` says."""
+    entities = f"(SELECT count(*) FROM (SELECT DISTINCT {', '.join(names)} FROM {_TOUCHED}))" if names else "0"
+    sql = f"SELECT {entities}, {_said('min(lo)')}, {_said('max(hi)')}, count(*) - count(lo) FROM {_TOUCHED}"
+    count, first, last, undated = _one(con, sql)
+    return int(count), (first, last, bool(undated))
 
 
 def _merge(con: duckdb.DuckDBPyConnection, names: Sequence[str], tolerance: int) -> int:
