@@ -27,7 +27,7 @@ class Delta:
         removed: Those that went.
         rows: How many these are together.
         times: Where the rows that came are in pieces of their own, what is known of the times of each.
-        in_files: No table of the writer's connection is read.
+        shared: No table of the writer's connection is read: others can read them, too.
         either: What stands in FROM to read both at once, if anything does.
         went: How many of `rows` are those that went.
     """
@@ -36,7 +36,7 @@ class Delta:
     removed: str | None
     rows: int
     times: tuple[str | None, ...] = ()
-    in_files: bool = False
+    shared: bool = False
     either: str | None = None
     went: int = 0
 
@@ -68,8 +68,9 @@ class Compared:
 class Deltas:
     """The deltas of one refresh, by relation. None stands for one that is not known: any row may have changed."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
+    def __init__(self, con: duckdb.DuckDBPyConnection, *, shared: bool = False) -> None:
+        """`shared`: their tables are for all connections. Not within a transaction: it writes to one database."""
+        self._con, self._shared = con, shared
         self._found: dict[str, Delta | None] = {}
         self._made: list[str] = []
 
@@ -85,7 +86,7 @@ class Deltas:
 
     def of_rows(self, rows: str, count: int, times: tuple[str | None, ...] = ()) -> Delta:
         """The delta of a relation to which pieces' rows were added, by the FROM item for them."""
-        return Delta(rows if count else None, None, count, times, in_files=True)
+        return Delta(rows if count else None, None, count, times, shared=True)
 
     def compared(self, relation: str, given: str, new: str, old: str, columns: Iterable[str]) -> Compared:
         """How rows differ from those that are there; what is answered is kept until `clear`.
@@ -120,6 +121,7 @@ class Deltas:
             came + went,
             either=rows("__came OR __went") if came and went else None,
             went=went,
+            shared=self._shared,
         )
         places = f"SELECT __piece, __place FROM {table} WHERE __went" if went else None
         return Compared(delta, places, rows("NOT __went"), stayed)
@@ -128,7 +130,7 @@ class Deltas:
         """The delta that two queries answer, whose rows are kept until `clear`."""
         come, more = self._table(f"{relation}$inserted", inserted)
         gone, less = self._table(f"{relation}$removed", removed) if removed is not None else ("", 0)
-        return Delta(come if more else None, gone if less else None, more + less, went=less)
+        return Delta(come if more else None, gone if less else None, more + less, went=less, shared=self._shared)
 
     def between(self, relation: str, old: str, new: str, columns: Iterable[str]) -> Delta:
         """What leads from one FROM item's rows to another's, rows that stand there several times counted."""
@@ -146,16 +148,17 @@ class Deltas:
     def clear(self) -> None:
         """Forget all of them."""
         for name in dict.fromkeys(self._made):
-            self._con.execute(f"DROP TABLE IF EXISTS temp.{name}")
+            self._con.execute(f"DROP TABLE IF EXISTS {name}")
         self._made.clear()
         self._found.clear()
 
     def _table(self, name: str, query: str) -> tuple[str, int]:
-        quoted = quote(name)
-        row = self._con.execute(f"CREATE OR REPLACE TEMP TABLE {quoted} AS {query}").fetchone()
-        self._made.append(quoted)
+        kind, place = ("TABLE", "memory.main") if self._shared else ("TEMP TABLE", "temp.main")
+        table = f"{place}.{quote(name)}"
+        row = self._con.execute(f"CREATE OR REPLACE {kind} {table} AS {query}").fetchone()
+        self._made.append(table)
         assert row is not None
-        return f"temp.{quoted}", int(row[0])
+        return table, int(row[0])
 
     def _sum(self, rows: str | None, names: str) -> int:
         """A sum of hashes: equal for equal bags of rows, and hardly ever for others."""

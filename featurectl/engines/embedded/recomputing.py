@@ -55,11 +55,13 @@ class Recomputing:
         tables: Sequence[str],
         new_pieces: dict[str, list[Piece]],
         beside: Beside,
+        *,
+        is_in_transaction: bool,
     ) -> None:
         self._con, self._home, self._pieces = macros.con, home, pieces
         self._shown, self._macros, self._schema, self._tables = shown, macros, schema, frozenset(tables)
         self._new_pieces, self._beside = new_pieces, beside
-        self.deltas = Deltas(macros.con)
+        self.deltas = Deltas(macros.con, shared=not is_in_transaction)
         self._anew = ""  # what stands in FROM for the rows that were computed for the version refreshed last
 
     def refresh(self, version: Version, *, is_read: bool) -> tuple[Refreshed, Delta | None]:

@@ -373,7 +373,15 @@ class EmbeddedWriter:
             self._shown.show(name, pieces)
         versions, schema, tables = self._ledger.versions(), self._known_schema(), self._ledger.tables()
         recomputing = Recomputing(
-            self._macros, self._home, self._pieces, self._shown, schema, tables, new_pieces, beside
+            self._macros,
+            self._home,
+            self._pieces,
+            self._shown,
+            schema,
+            tables,
+            new_pieces,
+            beside,
+            is_in_transaction=self._counted,
         )
         for name, delta in deltas.items():
             recomputing.deltas.add(name, delta)
@@ -428,7 +436,7 @@ class EmbeddedWriter:
             )
             return None if change is None else pieces.merged(relation, [*before, change])
 
-        if delta.in_files:
+        if delta.shared:
             recording.beside.make(relation, delta.rows, written)
         elif (found := written(self._pieces)) is not None:
             new_pieces[relation] = found
