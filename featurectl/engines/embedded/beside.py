@@ -7,7 +7,7 @@ and its pieces merged, are made on a connection of their own meanwhile. They rea
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from featurectl.engines.embedded.pieces import of_like_size
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.pieces import Piece, Pieces
 
 __all__ = ["Beside"]
+
+T = TypeVar("T")
 
 # Of more rows the memory counts, too, and what is computed meanwhile has most of it.
 _AT_MOST_ROWS = 100_000
@@ -44,6 +46,10 @@ class Beside:
             self._con.interrupt()
         self._thread.shutdown(cancel_futures=kind is not None)
         self._con.close()
+
+    def do(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> Future[T]:
+        """Do something else on the connection of its own."""
+        return self._thread.submit(work, self._con)
 
     def make(self, relation: str, rows: int, work: Callable[[Pieces], list[Piece] | None]) -> None:
         """Let `work`, which reads so many rows, all of them in files, say what the relation's pieces are; None: the

@@ -16,7 +16,7 @@ from featurectl.engines.embedded.ledger import LEDGER_TABLES, Ledger, read_posit
 from featurectl.engines.embedded.macros import Macros
 from featurectl.engines.embedded.moment import EmbeddedMoment
 from featurectl.engines.embedded.pieces import Pieces
-from featurectl.engines.embedded.publishing import publish
+from featurectl.engines.embedded.publishing import WRITERS, publish
 from featurectl.engines.embedded.redating import redate
 from featurectl.engines.embedded.sandbox import EmbeddedSandbox
 from featurectl.engines.embedded.snapshot import published_generation, reading, was_moved
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddedEngine"]
 
 _BLOCK_BYTES = 16_384
-_DATABASE = "engine"
 _LEDGER = frozenset(f"featurectl.{table}" for table in LEDGER_TABLES)
 
 
@@ -107,12 +106,12 @@ class EmbeddedEngine:
         con = self._duckdb.con
         try:
             with duckdb_errors(f"cannot open {self._home.database.name}"):
-                con.execute(f"ATTACH {text_literal(str(self._home.database))} AS {_DATABASE}")
-                con.execute(f"USE {_DATABASE}")
+                con.execute(f"ATTACH {text_literal(str(self._home.database))} AS {WRITERS}")
+                con.execute(f"USE {WRITERS}")
             yield self._duckdb
             with duckdb_errors(f"cannot close {self._home.database.name}"):
                 con.execute("USE memory")
-                con.execute(f"DETACH {_DATABASE}")
+                con.execute(f"DETACH {WRITERS}")
         except BaseException:  # whatever it is: what it left behind goes with DuckDB itself
             con.close()
             self._duckdb = None

@@ -14,7 +14,7 @@ import duckdb
 
 from featurectl.engines.embedded.connect import quote, text_literal
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, read_environments
-from featurectl.engines.embedded.pieces import scan
+from featurectl.engines.embedded.pieces import Piece, scan
 from featurectl.engines.embedded.snapshot import HOME_FILE, published_generation, was_moved
 
 if TYPE_CHECKING:
@@ -26,17 +26,18 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.ledger import Ledger
     from featurectl.engines.embedded.pieces import Pieces
 
-__all__ = ["publish"]
+__all__ = ["WRITERS", "Begun", "Names", "begin", "names_of", "publish"]
 
 _FORMAT = 1  # counted up when what is in a snapshot becomes other
 _STAMP = "stamp.txt"  # what the newest one was made with, and which one that is
 _NAME = "snapshot"
+WRITERS = "engine"  # the name of the writer's database
 # A relation's files, each with the one that says which rows are gone.
 _Files = list[tuple[str, "str | None"]]
 
 
 @dataclass(frozen=True)
-class _Names:
+class Names:
     """What readers find: relations with their files or, public views, the version that they show; the same of preview
     environments; reference tables.
     """
@@ -52,27 +53,95 @@ def publish(
     ledger: Ledger,
     pieces: Pieces,
     changed: Sequence[str] = LEDGER_TABLES,
+    begun: Begun | None = None,
 ) -> None:
     """Give readers the committed generation. `con` is the writer's connection, outside a transaction.
 
-    `changed`: the ledger's tables that can be others than in the generation before.
+    Args:
+        con: The connection.
+        home: Where snapshots are.
+        ledger: What was committed.
+        pieces: The pieces of it.
+        changed: The ledger's tables that can be others than in the generation before.
+        begun: What `begin` made of it meanwhile.
     """
+    now = names_of(ledger, pieces.all())
     generation = ledger.generation()
-    stamp = f"{duckdb.__version__}.{_FORMAT}"
-    home.snapshots.mkdir(parents=True, exist_ok=True)
-    unfinished = home.scratch / f"{_NAME}.{generation}.duckdb"
-    now = _names_of(ledger, pieces)  # as long as the writer's database is the one that is asked
-    if not _made_of_the_last(con, home, pieces, changed, stamp, unfinished, now):
+    if begun is None:
+        begun = begin(con, home, generation, now)
+    if begun is None or not begun.finish(now, changed):
+        unfinished = _unfinished(home, generation)
         for path in (unfinished, *home.scratch.glob("macros.*.duckdb")):  # with those an older featurectl began
             _forget(path)
-        with _Attached(con, unfinished) as writer:
-            con.execute("CREATE SCHEMA featurectl")
-            _fill(con, home, pieces, LEDGER_TABLES, writer, _Names(), now)
+        _Attached(con, unfinished).filled(home, now)
+    _put_in_place(home, generation)
+
+
+def begin(con: duckdb.DuckDBPyConnection, home: Home, generation: int, now: Names) -> Begun | None:
+    """Make the snapshot of a generation of a copy of the one before, as far as that can be done before it is committed.
+
+    None where that does not serve. `con` is any connection to the writer's DuckDB, outside a transaction.
+    """
+    path = _unfinished(home, generation)
+    try:
+        known = (home.snapshots / _STAMP).read_text(encoding="utf-8")
+        if known != f"{_made_with()} {published_generation(home)}" or was_moved(home):
+            return None
+        _forget(path)
+        shutil.copyfile(home.current, path)
+        attached = _Attached(con, path)
+        attached.open()
+    except (OSError, duckdb.Error):  # whatever is wrong with it: the next one need not be made of it
+        return None
+    try:
+        before = _names_in(con)
+        _show(con, home, before, now)
+    except duckdb.Error:
+        attached.close(keep=False)
+        return None
+    return Begun(attached, before, now)
+
+
+class Begun:
+    """A snapshot that lacks the ledger's rows."""
+
+    def __init__(self, attached: _Attached, before: Names, now: Names) -> None:
+        self._attached, self._before, self._now = attached, before, now
+
+    def finish(self, now: Names, changed: Sequence[str]) -> bool:
+        """Take these tables in; False, and nothing is made, where that fails or other names are to be shown by now."""
+        is_right = self._now == now
+        try:
+            if is_right:
+                self._attached.copy(changed)
+                # only migrations change the rows of reference tables
+                self._attached.copy_tables(now.tables if "tables" in changed else now.tables - self._before.tables)
+        except duckdb.Error:
+            is_right = False
+        try:
+            self._attached.close(keep=is_right)
+        except duckdb.Error:
+            return False
+        return is_right
+
+
+def _made_with() -> str:
+    return f"{duckdb.__version__}.{_FORMAT}"
+
+
+def _unfinished(home: Home, generation: int) -> Path:
+    return home.scratch / f"{_NAME}.{generation}.duckdb"
+
+
+def _put_in_place(home: Home, generation: int) -> None:
+    """Let readers find the finished snapshot."""
+    unfinished = _unfinished(home, generation)
     unfinished.chmod(0o444)
+    home.snapshots.mkdir(parents=True, exist_ok=True)
     target = home.snapshots / f"{generation:010d}.duckdb"
     unfinished.replace(target)
     _tell(home, HOME_FILE, str(home.root))
-    _tell(home, _STAMP, f"{stamp} {generation}")
+    _tell(home, _STAMP, f"{_made_with()} {generation}")
     link = home.scratch / "features.duckdb"
     link.unlink(missing_ok=True)
     link.symlink_to(target.relative_to(home.root))
@@ -86,49 +155,52 @@ def _tell(home: Home, name: str, text: str) -> None:
     path.replace(home.snapshots / name)
 
 
-def _made_of_the_last(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    pieces: Pieces,
-    changed: Sequence[str],
-    stamp: str,
-    path: Path,
-    now: _Names,
-) -> bool:
-    """Make the snapshot of a copy of the one before; False where that does not serve."""
-    try:
-        known = (home.snapshots / _STAMP).read_text(encoding="utf-8")
-        if known != f"{stamp} {published_generation(home)}" or was_moved(home):
-            return False
-        _forget(path)
-        shutil.copyfile(home.current, path)
-        with _Attached(con, path) as writer:
-            _fill(con, home, pieces, changed, writer, _names_in(con), now)
-    except (OSError, duckdb.Error):  # whatever is wrong with it: the next one need not be made of it
-        return False
-    return True
-
-
 class _Attached:
-    """A database file under the name that it has while it is written; gives the writer's name."""
+    """A database file while it is written, all at once: each statement would be written to the disk by itself."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, path: Path) -> None:
         self._con, self._path = con, path
         found = con.execute("SELECT current_database()").fetchone()
         assert found is not None
-        self._writer = quote(found[0])
+        self._back = quote(found[0])
 
-    def __enter__(self) -> str:
+    def open(self) -> None:
+        """From here on the connection's names are the file's."""
         self._con.execute(f"ATTACH {text_literal(str(self._path))} AS {_NAME}")
         self._con.execute(f"USE {_NAME}")
         self._con.execute("BEGIN")
-        return self._writer
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:  # all at once: each statement would be written to the disk by itself
-            self._con.execute("COMMIT" if kind is None else "ROLLBACK")
+    def copy(self, tables: Sequence[str]) -> None:
+        """Take the writer's tables of the ledger in."""
+        for name in tables:
+            self._con.execute(f"CREATE OR REPLACE TABLE featurectl.{name} AS SELECT * FROM {WRITERS}.featurectl.{name}")
+
+    def copy_tables(self, names: Iterable[str]) -> None:
+        """Take reference tables in."""
+        for name in sorted(names):
+            self._con.execute(
+                f"CREATE OR REPLACE TABLE main.{quote(name)} AS SELECT * FROM {WRITERS}.main.{quote(name)}"
+            )
+
+    def filled(self, home: Home, now: Names) -> None:
+        """Open a new file, take everything in, and close it."""
+        self.open()
+        is_whole = False
+        try:
+            self._con.execute("CREATE SCHEMA featurectl")
+            self.copy(LEDGER_TABLES)
+            self.copy_tables(now.tables)
+            _show(self._con, home, Names(), now)
+            is_whole = True
         finally:
-            self._con.execute(f"USE {self._writer}")
+            self.close(keep=is_whole)
+
+    def close(self, *, keep: bool) -> None:
+        """Let go of the file, with or without what was done to it."""
+        try:
+            self._con.execute("COMMIT" if keep else "ROLLBACK")
+        finally:
+            self._con.execute(f"USE {self._back}")
             self._con.execute(f"DETACH {_NAME}")
 
 
@@ -138,18 +210,8 @@ def _forget(database: Path) -> None:
     database.with_name(f"{database.name}.wal").unlink(missing_ok=True)
 
 
-def _fill(
-    con: duckdb.DuckDBPyConnection,
-    home: Home,
-    pieces: Pieces,
-    changed: Sequence[str],
-    writer: str,
-    before: _Names,
-    now: _Names,
-) -> None:
-    """Bring the attached database from the names that it has to those that it should have, with the writer's ledger."""
-    for table in changed:
-        con.execute(f"CREATE OR REPLACE TABLE featurectl.{table} AS SELECT * FROM {writer}.featurectl.{table}")
+def _show(con: duckdb.DuckDBPyConnection, home: Home, before: Names, now: Names) -> None:
+    """Bring the attached database's views from the names that it has to those that it should have."""
     shown = {name: live for name, live in now.environments.items() if before.environments.get(name) != live}
     for name in before.environments.keys() & (shown.keys() | (before.environments.keys() - now.environments.keys())):
         con.execute(f"DROP SCHEMA {quote(name)} CASCADE")
@@ -157,11 +219,9 @@ def _fill(
         con.execute(f"DROP VIEW main.{quote(name)}")
     for name in before.tables - now.tables:
         con.execute(f"DROP TABLE main.{quote(name)}")
-    for name in sorted(now.tables) if "tables" in changed else ():  # only migrations change their rows
-        con.execute(f"CREATE OR REPLACE TABLE main.{quote(name)} AS SELECT * FROM {writer}.main.{quote(name)}")
     for name, of in now.views.items():
         if before.views.get(name) != of:
-            source = quote(of) if isinstance(of, str) else scan(home, pieces.of(name))
+            source = quote(of) if isinstance(of, str) else scan(home, [Piece(file, 0, gone) for file, gone in of])
             con.execute(f"CREATE OR REPLACE VIEW main.{quote(name)} AS SELECT * FROM {source}")
     for name, live in shown.items():
         _show_environment(con, name, live)
@@ -174,7 +234,7 @@ def _show_environment(con: duckdb.DuckDBPyConnection, name: str, live: Mapping[s
         con.execute(f"CREATE VIEW {quote(name)}.{quote(view)} AS SELECT * FROM main.{version}")
 
 
-def _names_in(con: duckdb.DuckDBPyConnection) -> _Names:
+def _names_in(con: duckdb.DuckDBPyConnection) -> Names:
     """Those that the attached database was made with: of the history, whose relations have a $, it has none."""
     files: dict[str, _Files] = {}
     listed = con.execute("SELECT relation, file, removed FROM featurectl.pieces ORDER BY relation, position")
@@ -186,16 +246,16 @@ def _names_in(con: duckdb.DuckDBPyConnection) -> _Names:
     return _named(files, live, read_environments(con), tables)
 
 
-def _names_of(ledger: Ledger, pieces: Pieces) -> _Names:
+def names_of(ledger: Ledger, pieces: Mapping[str, Sequence[Piece]]) -> Names:
     """Those that the writer's ledger gives."""
-    listed = {name: [(piece.file, piece.removed) for piece in found] for name, found in pieces.all().items()}
+    listed = {name: [(piece.file, piece.removed) for piece in found] for name, found in pieces.items()}
     files = {name: found for name, found in listed.items() if found and "$" not in name}
     return _named(files, ledger.live(), ledger.environments(), ledger.tables())
 
 
 def _named(
     files: Mapping[str, _Files], live: Mapping[str, int], environments: Iterable[Environment], tables: Iterable[str]
-) -> _Names:
+) -> Names:
     public = {view: f"{view}_v{number}" for view, number in live.items()}
     previews = {environment.name: environment.live for environment in environments}
-    return _Names({**files, **public}, previews, frozenset(tables))
+    return Names({**files, **public}, previews, frozenset(tables))

@@ -40,7 +40,7 @@ from featurectl.engines.embedded.history import (
 from featurectl.engines.embedded.ingest import chunk_query, empty_query
 from featurectl.engines.embedded.ledger import LEDGER_TABLES
 from featurectl.engines.embedded.pieces import scan
-from featurectl.engines.embedded.publishing import publish
+from featurectl.engines.embedded.publishing import begin, names_of, publish
 from featurectl.engines.embedded.recomputing import Recomputing, laid_out_by
 from featurectl.engines.embedded.shown import Shown
 from featurectl.engines.embedded.snapshot import oldest_in_use
@@ -50,6 +50,7 @@ from featurectl.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from featurectl.dialect import Statement
     from featurectl.engines.base import Environment, Leftover, Pin
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.ledger import Ledger
     from featurectl.engines.embedded.macros import Macros
     from featurectl.engines.embedded.pieces import Piece, Pieces
+    from featurectl.engines.embedded.publishing import Begun
     from featurectl.engines.embedded.translation import Schema
     from featurectl.log import EventLog
     from featurectl.project.model import FeatureView, Migration
@@ -295,8 +297,8 @@ class EmbeddedWriter:
                     for source in self._ledger.source_tables()
                 ]
                 refreshed = self._recompute(deltas, new_pieces, beside, say)
-            if new_pieces:
-                self._commit_refresh(new_pieces, offsets, refreshed)
+                if new_pieces:
+                    self._commit_refresh(new_pieces, offsets, refreshed, beside)
         return RefreshReport(
             tuple(part for part in ingested if part.rows), tuple(refreshed), time.monotonic() - started
         )
@@ -455,8 +457,12 @@ class EmbeddedWriter:
         new_pieces: Mapping[str, list[Piece]],
         offsets: Mapping[tuple[str, str, int], int],
         refreshed: Sequence[Refreshed],
+        beside: Beside,
     ) -> None:
-        with self._committed(_OF_REFRESHES) as generation:
+        now = names_of(self._ledger, {**self._pieces.all(), **new_pieces})
+        to_come = self._generation_to_come()
+        begun = beside.do(lambda con: begin(con, self._home, to_come, now))
+        with self._committed(_OF_REFRESHES, begun) as generation:
             self._list(new_pieces, refreshed, generation)
             for (table, topic, partition), offset in offsets.items():
                 self._ledger.set_offset(table, topic, partition, offset)
@@ -512,8 +518,13 @@ class EmbeddedWriter:
                 self._ledger.put(kind, key, document)
 
     @contextmanager
-    def _committed(self, changed: Sequence[str] = LEDGER_TABLES) -> Iterator[int]:
-        """One transaction, one generation; readers get it when it is committed. `changed`: tables of the ledger."""
+    def _committed(
+        self, changed: Sequence[str] = LEDGER_TABLES, begun: Future[Begun | None] | None = None
+    ) -> Iterator[int]:
+        """One transaction, one generation; readers get it when it is committed.
+
+        `changed`: tables of the ledger; `begun`: the snapshot, which somebody is making already.
+        """
         self._con.execute("BEGIN")
         self._counted = True
         try:
@@ -527,7 +538,8 @@ class EmbeddedWriter:
         finally:
             self._counted = False
         self._con.execute("COMMIT")
-        publish(self._con, self._home, self._ledger, self._pieces, changed)
+        ready = None if begun is None else begun.result()
+        publish(self._con, self._home, self._ledger, self._pieces, changed, ready)
         self._pieces.sweep(oldest_in_use(self._home))
 
 
