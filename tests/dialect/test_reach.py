@@ -42,7 +42,10 @@ FRAME = "SELECT k, t, sum(x) OVER (PARTITION BY k ORDER BY t {}) AS x FROM a"
         ("SELECT k, t, x FROM a WHERE x > 3", (0, 0)),
         ("SELECT k, t + INTERVAL '90 minutes' AS t, x FROM a", (1.5, 1.5)),
         ("SELECT k, t - INTERVAL '1 month' AS t, x FROM a", (-31 * 24, -28 * 24)),
-        ("SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY k, date_trunc('hour', t)", (-1 + JUST, 0)),
+        (
+            "SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY k, date_trunc('hour', t)",
+            (-1 + JUST, 0),
+        ),
         ("SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY 1, 2", (-1 + JUST, 0)),
         ("SELECT k, t::date AS t, count(*) AS x FROM a GROUP BY k, t::date", (-24 + JUST, 0)),
         ("SELECT k, date_trunc('day', t, 'Asia/Tokyo') AS t, count(*) AS x FROM a GROUP BY 1, 2", (-39 + JUST, 0)),
@@ -160,7 +163,9 @@ def test_it_is_said_in_words() -> None:
     assert str(reach(FRAME.format("RANGE BETWEEN INTERVAL '36 hours' PRECEDING AND CURRENT ROW"))) == (
         "partly: a reaches k from its time to 36 hours after its time"
     )
-    hops = "SELECT k, window_end AS t, count(*) AS x FROM HOP(a, t, INTERVAL '1 hour', INTERVAL '24 hours') GROUP BY 1, 2"
+    hops = (
+        "SELECT k, window_end AS t, count(*) AS x FROM HOP(a, t, INTERVAL '1 hour', INTERVAL '24 hours') GROUP BY 1, 2"
+    )
     assert str(reach(hops)) == "partly: a reaches k from its time to 1 day after its time"
     hours = "SELECT k, date_trunc('hour', t) AS t, count(*) AS x FROM a GROUP BY 1, 2"
     assert str(reach(hours)) == "partly: a reaches k from 1 hour before its time to its time"

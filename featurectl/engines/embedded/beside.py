@@ -1,7 +1,8 @@
 """What nobody waits for until a change is committed: small pieces of relations that are complete otherwise.
 
-A small refresh is a row of queries of which DuckDB plans one after the other, on one core. The history of a version,
-and its pieces merged, are made on a connection of their own meanwhile. They read files, which nobody else changes.
+A small refresh is a row of queries, and DuckDB plans one after the other on one core. The history of a version, its
+pieces merged and the views of the next snapshot are made on a connection of their own meanwhile. They read what nobody
+changes until the refresh is over: pieces, and what came and went, which it keeps where every connection finds it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _AT_MOST_ROWS = 100_000
 
 
 class Beside:
-    """Makes relations' pieces in a thread, one after the other; left by an exception, it leaves them undone."""
+    """Does this in a thread, one after the other; left by an exception, it leaves undone what it has not begun."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, pieces: Pieces) -> None:
         """`con`: on whose database it works."""
@@ -52,8 +53,9 @@ class Beside:
         return self._thread.submit(work, self._con)
 
     def make(self, relation: str, rows: int, work: Callable[[Pieces], list[Piece] | None]) -> None:
-        """Let `work`, which reads so many rows, all of them in files, say what the relation's pieces are; None: the
-        same as before.
+        """Let `work` say what the relation's pieces are, None where they stay as they are.
+
+        It reads so many rows, and no temporary table of the writer's connection.
         """
         if rows <= _AT_MOST_ROWS:
             self._begun[relation] = self._thread.submit(work, self._there)

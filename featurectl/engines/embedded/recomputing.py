@@ -222,11 +222,10 @@ class Recomputing:
         self._anew, delta = found.rows, found.delta
         if found.places is not None:
             self._take(version, delta, found.places)
-        elif delta.inserted is not None and found.stayed:
-            self._added(version, f"SELECT * FROM {delta.inserted}")
         elif delta.inserted is not None:
-            delta = self._added(version, f"SELECT * FROM {delta.inserted}")
-            self._anew = delta.inserted or ""
+            added = self._added(version, f"SELECT * FROM {delta.inserted}")
+            if not found.stayed:  # their piece has all that was computed, and its times are known
+                delta, self._anew = added, added.inserted or ""
         return delta
 
     def _take(self, version: Version, delta: Delta, places: str) -> None:

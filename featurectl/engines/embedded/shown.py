@@ -21,23 +21,24 @@ class Shown:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, pieces: Pieces) -> None:
         self._con, self._pieces = con, pieces
-        self._made: set[str] = set()
+        self._made: dict[str, bool] = {}  # whether it is what it should be
         self._latest: dict[str, list[Piece]] = {}
 
     def show(self, relation: str, pieces: Sequence[Piece]) -> None:
         """From now on it is these pieces, also where they are not listed yet."""
         self._latest[relation] = list(pieces)
-        self._made.discard(relation)
+        if relation in self._made:
+            self._made[relation] = False
 
     def ensure(self, *relations: str) -> None:
         """Queries are about to ask for these."""
         for relation in relations:
-            if relation in self._made:
+            if self._made.get(relation):
                 continue
             pieces = self._latest.get(relation) or self._pieces.of(relation)
             if pieces:  # a table that a migration created has none: it is in the database itself
                 self._pieces.show(relation, pieces)
-            self._made.add(relation)
+            self._made[relation] = True
 
     def close(self) -> None:
         """Take the views away: whoever writes next must not find what was."""
@@ -47,5 +48,5 @@ class Shown:
         """These are gone."""
         for relation in relations:
             self._con.execute(f"DROP VIEW IF EXISTS temp.{quote(relation)}")
-            self._made.discard(relation)
+            self._made.pop(relation, None)
             self._latest.pop(relation, None)

@@ -438,7 +438,7 @@ class EmbeddedWriter:
             )
             return None if change is None else pieces.merged(relation, [*before, change])
 
-        if delta.shared:
+        if delta.shared and not backfilled:  # whether a row has a past is asked of all of the past
             recording.beside.make(relation, delta.rows, written)
         elif (found := written(self._pieces)) is not None:
             new_pieces[relation] = found
