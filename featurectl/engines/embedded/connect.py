@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from featurectl.engines.embedded.home import Home
     from featurectl.settings import Settings
 
-__all__ = ["answer", "connect", "duckdb_errors", "null_safe", "quote", "text_literal"]
+__all__ = ["answer", "connect", "duckdb_errors", "null_safe", "one_row", "quote", "text_literal"]
 
 _BATCH = 10_000
 
@@ -35,6 +35,13 @@ def text_literal(value: str) -> str:
 def null_safe(left: str, right: str, columns: Iterable[str]) -> str:
     """The condition that two rows are equal in these columns, NULL like NULL."""
     return " AND ".join(f"{left}.{quote(c)} IS NOT DISTINCT FROM {right}.{quote(c)}" for c in columns)
+
+
+def one_row(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    """The row of a statement that answers one: an aggregate, or how many rows were written."""
+    row = con.execute(sql).fetchone()
+    assert row is not None
+    return row
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from featurectl.engines.embedded.connect import null_safe, quote
+from featurectl.engines.embedded.connect import null_safe, one_row, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,9 +108,7 @@ class Deltas:
             f" ON {null_safe('a', 'b', columns)} AND a.__n = b.__n",
         )
         counted = "count(*) FILTER (__came), count(*) FILTER (__went), count(*) FILTER (NOT __came AND NOT __went)"
-        row = self._con.execute(f"SELECT {counted} FROM {table}").fetchone()
-        assert row is not None
-        came, went, stayed = map(int, row)
+        came, went, stayed = map(int, one_row(self._con, f"SELECT {counted} FROM {table}"))
 
         def rows(which: str) -> str:
             return f"(SELECT {names} FROM {table} WHERE {which})"
@@ -155,18 +153,16 @@ class Deltas:
     def _table(self, name: str, query: str) -> tuple[str, int]:
         kind, place = ("TABLE", "memory.main") if self._shared else ("TEMP TABLE", "temp.main")
         table = f"{place}.{quote(name)}"
-        row = self._con.execute(f"CREATE OR REPLACE {kind} {table} AS {query}").fetchone()
+        [count] = one_row(self._con, f"CREATE OR REPLACE {kind} {table} AS {query}")
         self._made.append(table)
-        assert row is not None
-        return table, int(row[0])
+        return table, int(count)
 
     def _sum(self, rows: str | None, names: str) -> int:
         """A sum of hashes: equal for equal bags of rows, and hardly ever for others."""
         if rows is None:
             return 0
-        row = self._con.execute(f"SELECT coalesce(sum(hash({names})::HUGEINT), 0) FROM {rows}").fetchone()
-        assert row is not None
-        return int(row[0])
+        [total] = one_row(self._con, f"SELECT coalesce(sum(hash({names})::HUGEINT), 0) FROM {rows}")
+        return int(total)
 
 
 class TablesBefore:

@@ -15,7 +15,7 @@ import duckdb
 
 from featurectl.engines.base import BackfillChunk, MigrationRun, Refreshed, Release, SourceState, State, Version
 from featurectl.engines.documents import attempt_of, environment_of, pin_of
-from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.connect import one_row, quote
 from featurectl.engines.embedded.translation import SOURCE_TYPES, schema_of
 from featurectl.engines.ranges import merged
 
@@ -444,9 +444,7 @@ def _stamp(con: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def _one(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = con.execute(sql).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(one_row(con, sql)[0])
 
 
 def _utc(value: datetime) -> datetime:

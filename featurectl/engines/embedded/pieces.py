@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from featurectl.engines.embedded.connect import quote, text_literal
+from featurectl.engines.embedded.connect import one_row, quote, text_literal
 from featurectl.engines.embedded.spans import times_of
 from featurectl.errors import UnsupportedOnEngine
 
@@ -186,11 +186,10 @@ class Pieces:
         """Write a query's rows; returns how many there are and, on demand, what is known of their times."""
         told = ", RETURN_STATS" if with_times else ""
         sql = f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd{told})"
-        row = self._con.execute(sql).fetchone()
-        assert row is not None
+        written = one_row(self._con, sql)
         if not with_times:
-            return int(row[0]), None
-        _, rows, _, _, statistics, *_ = row
+            return int(written[0]), None
+        _, rows, _, _, statistics, *_ = written
         return int(rows), times_of(statistics)
 
     def _next_number(self, relation: str, folder: Path) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from featurectl.engines.embedded.connect import quote, text_literal
+from featurectl.engines.embedded.connect import one_row, quote, text_literal
 from featurectl.engines.embedded.ledger import LEDGER_TABLES, read_environments
 from featurectl.engines.embedded.pieces import Piece, scan
 from featurectl.engines.embedded.snapshot import HOME_FILE, published_generation, was_moved
@@ -160,9 +160,7 @@ class _Attached:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, path: Path) -> None:
         self._con, self._path = con, path
-        found = con.execute("SELECT current_database()").fetchone()
-        assert found is not None
-        self._back = quote(found[0])
+        self._back = quote(one_row(con, "SELECT current_database()")[0])
 
     def open(self) -> None:
         """From here on the connection's names are the file's."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from featurectl.engines.base import EVENT_TIME_TYPES, Refreshed
-from featurectl.engines.embedded.connect import null_safe, quote, text_literal
+from featurectl.engines.embedded.connect import null_safe, one_row, quote, text_literal
 from featurectl.engines.embedded.deltas import Deltas
 from featurectl.engines.embedded.pieces import scan, scan_places
 from featurectl.engines.embedded.touched import touch
@@ -141,7 +141,7 @@ class Recomputing:
             return self._added(version, self._of_parts(version, changed, "inserted"))
         for table, part in ((_NEW, "inserted"), (_OLD, "removed")):
             query = self._of_parts(version, changed, part)
-            self._made(table, query)
+            self._con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
         new, old = f"SELECT * FROM temp.{_NEW}", f"SELECT * FROM temp.{_OLD}"
         delta = self.deltas.of_queries(version.name, f"{new} EXCEPT ALL {old}", f"{old} EXCEPT ALL {new}")
         places = None
@@ -271,16 +271,8 @@ class Recomputing:
         """The relation's pieces as they are by now."""
         return self._new_pieces[relation] if relation in self._new_pieces else self._pieces.of(relation)
 
-    def _made(self, table: str, query: str) -> int:
-        """Keep a query's rows in a temporary table; returns how many."""
-        row = self._con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}").fetchone()
-        assert row is not None
-        return int(row[0])
-
     def _count(self, query: str) -> int:
-        row = self._con.execute(f"SELECT count(*) FROM ({query})").fetchone()
-        assert row is not None
-        return int(row[0])
+        return int(one_row(self._con, f"SELECT count(*) FROM ({query})")[0])
 
 
 def _meeting(pieces: Sequence[Piece], spans: Sequence[Span] | None) -> list[int]:

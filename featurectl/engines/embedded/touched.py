@@ -8,9 +8,9 @@ so are those that are near each other: more is computed then than has to be, nev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from featurectl.engines.embedded.connect import quote
+from featurectl.engines.embedded.connect import one_row, quote
 from featurectl.engines.embedded.spans import Span, ends_of, microseconds, moment
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def touch(
         most = _merge(con, names, 0)
         if most > _RANGES_AT_MOST:
             finite = f"FROM {_TOUCHED} WHERE isfinite(lo) AND isfinite(hi)"
-            span = _one(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
+            span = one_row(con, f"SELECT coalesce(epoch_us(max(hi)) - epoch_us(min(lo)), 0) {finite}")[0]
             _merge(con, names, int(span) // _RANGES_AT_MOST)
     first, last, undated = ends or found
     listed = f"SELECT {_said('lo')}, {_said('hi')} FROM {_TOUCHED} WHERE lo IS NOT NULL ORDER BY lo"
@@ -186,7 +186,7 @@ def _reached_openly(given: InputReach, rows: str, entity: Sequence[str]) -> list
 
 def _as_they_are(con: duckdb.DuckDBPyConnection, raw: str) -> int:
     """Keep the ranges that a query answers, each once; returns how many."""
-    return int(_one(con, f"CREATE OR REPLACE TEMP TABLE {_NAME} AS SELECT DISTINCT * FROM ({raw})")[0])
+    return int(one_row(con, f"CREATE OR REPLACE TEMP TABLE {_NAME} AS SELECT DISTINCT * FROM ({raw})")[0])
 
 
 def _are_many(count: int, entities: int) -> bool:
@@ -222,7 +222,7 @@ def _looked_at(
     """How many entities there are, 0 where it is any; what `_known_ends` says."""
     entities = f"(SELECT count(*) FROM (SELECT DISTINCT {', '.join(names)} FROM {_TOUCHED}))" if names else "0"
     sql = f"SELECT {entities}, {_said('min(lo)')}, {_said('max(hi)')}, count(*) - count(lo) FROM {_TOUCHED}"
-    count, first, last, undated = _one(con, sql)
+    count, first, last, undated = one_row(con, sql)
     return int(count), (first, last, bool(undated))
 
 
@@ -239,7 +239,7 @@ def _merge(con: duckdb.DuckDBPyConnection, names: Sequence[str], tolerance: int)
         f" UNION ALL SELECT {listed}lo, hi FROM {_TOUCHED} WHERE lo IS NULL"
     )
     each = f"SELECT count(lo) AS n FROM {_TOUCHED}" + (f" GROUP BY {', '.join(names)}" if names else "")
-    return int(_one(con, f"SELECT coalesce(max(n), 0) FROM ({each})")[0])
+    return int(one_row(con, f"SELECT coalesce(max(n), 0) FROM ({each})")[0])
 
 
 def _chosen(
@@ -320,9 +320,3 @@ def _constant(at: datetime, shift: int, kind: str) -> str:
 def _said(at: str) -> str:
     """A time as far as Python has it; NULL stands for an end that is not there."""
     return f"CASE WHEN {at} > TIMESTAMP '0002-01-01' AND {at} < TIMESTAMP '9998-01-01' THEN {at} END"
-
-
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    row = con.execute(sql).fetchone()
-    assert row is not None
-    return row

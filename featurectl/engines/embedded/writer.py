@@ -26,7 +26,7 @@ from featurectl.engines.base import (
 )
 from featurectl.engines.documents import attempt_key, document_of, interrupted, pin_key, require_standing
 from featurectl.engines.embedded.beside import Beside
-from featurectl.engines.embedded.connect import duckdb_errors
+from featurectl.engines.embedded.connect import duckdb_errors, one_row
 from featurectl.engines.embedded.deltas import Delta, TablesBefore
 from featurectl.engines.embedded.folding import fold
 from featurectl.engines.embedded.history import (
@@ -166,9 +166,7 @@ class EmbeddedWriter:
         with duckdb_errors(f"{version.file}: check {check!r}"):
             self._shown.ensure(version.name)
             translated = translate_query(query, schema=self._known_schema())
-            row = self._con.execute(self._macros.define(translated)).fetchone()
-        assert row is not None
-        return int(row[0])
+            return int(one_row(self._con, self._macros.define(translated))[0])
 
     def compare(self, old: Version, new: Version, key: Sequence[str]) -> VersionComparison:
         """Two versions on the writer's connection, the new one as it was just built."""
