@@ -1,8 +1,14 @@
-"""After every batch the rows are those of a full recomputation, whatever the views and the order of events."""
+"""After every batch the rows are those of a full recomputation, whatever the views and the order of events.
+
+And the history that the differences make answers later what was served after each batch.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 
 from featurectl.engines.embedded import pieces, recomputing, touched
 from featurectl.engines.embedded.translation import version_query
+from featurectl.errors import UsageError
 from featurectl.services.scratch import scratch
 from tests.embedded.graphs import SHAPES, TOPIC, View, batches, files, graphs
 from tests.workspace import Workspace
@@ -63,6 +70,44 @@ def _differences(workspace: Workspace) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
+# By entity and time the rows that a view had of them.
+_Rows = dict[str, dict[tuple[Any, Any], set[str]]]
+
+
+def _served(workspace: Workspace, at: datetime | None = None) -> _Rows:
+    """What the views with a history have, or had."""
+    found: _Rows = {}
+    for version in workspace.engine.inspect().versions:
+        if not version.keeps_history:
+            continue
+        rows = found[version.view] = defaultdict(set)
+        nothing = suppress(UsageError) if at is not None else nullcontext()  # it never had a row
+        with nothing, workspace.engine.query(f"SELECT * FROM {version.view}", as_of=at) as result:
+            entity, event_time = result.columns.index("k"), result.columns.index("t")
+            for row in result.all():
+                rows[row[entity], row[event_time]].add(repr(row))
+    return found
+
+
+def _require_remembered(workspace: Workspace, moments: Sequence[tuple[datetime, _Rows]]) -> None:
+    """As of each moment the history has what was served then; of several rows of an entity and time some of them.
+
+    Of the rows with which a view began it answers as if they had always been there, by their time, as far as they have
+    one.
+    """
+    began = set()
+    for at, served in moments:
+        began |= {view for view, rows in served.items() if rows}
+        for view, rows in _served(workspace, at).items():
+            if view in began:
+                assert set(_dated(rows)) == set(_dated(served[view])), (view, at)
+                assert all(rows[key] <= served[view][key] for key in _dated(rows)), (view, at)
+
+
+def _dated(rows: dict[tuple[Any, Any], set[str]]) -> list[tuple[Any, Any]]:
+    return [(entity, at) for entity, at in rows if at is not None]
+
+
 RELABELLED = """
 UPDATE labels SET g = 'two' WHERE k = 'b';
 DELETE FROM labels WHERE k = 'c';
@@ -75,15 +120,19 @@ def _run(graph: Sequence[View], stream: Sequence[Sequence[bytes]], *, relabel: b
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace = _workspace(folder, graph)
+        moments = []
         for batch in stream:
             workspace.publish(TOPIC, list(batch))
             workspace.refresh()
             assert _differences(workspace) == {}
+            moments.append((datetime.now(UTC), _served(workspace)))
         versions = list(workspace.engine.inspect().versions)
         if relabel:
             (folder / "migrations/0002_relabelled.sql").write_text(RELABELLED, encoding="utf-8")
             workspace.apply()
             assert _differences(workspace) == {}
+            moments.append((datetime.now(UTC), _served(workspace)))
+        _require_remembered(workspace, moments)
         return versions
 
 
