@@ -49,7 +49,7 @@ class Delta:
     def parts(self) -> tuple[str, ...]:
         """Both, as far as there are rows."""
         if self.either is not None:
-            return (self.either,) if self.rows else ()
+            return (self.either,)
         return tuple(part for part in (self.inserted, self.removed) if part is not None)
 
 

@@ -24,7 +24,7 @@ from featurectl.engines.embedded.writer import EmbeddedWriter
 from featurectl.errors import EngineError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from featurectl.engines.base import Building, Finding, Moment, Result, Version, Writer
     from featurectl.engines.comparing import VersionComparison
+    from featurectl.engines.embedded.ledger import Positions
     from featurectl.log import EventLog
     from featurectl.project import Project
     from featurectl.settings import Settings
@@ -40,10 +41,6 @@ __all__ = ["EmbeddedEngine"]
 
 _BLOCK_BYTES = 16_384
 _LEDGER = frozenset(f"featurectl.{table}" for table in LEDGER_TABLES)
-
-
-# The generation of a snapshot, and how far the log was read for it: per source table its topic and the offsets.
-_Read = tuple[int, "Mapping[str, tuple[str, Mapping[int, int]]]"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class EmbeddedEngine:
         self._settings = settings
         self._home = Home(settings.home_dir)
         self._log = log
-        self._read: _Read | None = None
+        self._read: Positions | None = None  # of the newest snapshot that was looked at
         self._duckdb: Macros | None = None
         self._left: _Left | None = None
 
@@ -82,15 +79,17 @@ class EmbeddedEngine:
         with self._home.writing(command, wait):
             self._home.scratch.mkdir(parents=True, exist_ok=True)
             left, self._left = self._left, None
-            is_as_left = left is not None and left.file == _look_of(self._home.database) != ()
+            if left is not None and left.file != _look_of(self._home.database):
+                left = None
             with self._open() as macros:
-                ledger, pieces = self._known(macros.con, left if is_as_left else None)
+                ledger, pieces = self._known(macros.con, left)
                 writer = self._writer(macros, ledger, pieces)
                 yield writer
                 writer.close()
                 with duckdb_errors("cannot read the ledger"):
                     self._read = ledger.positions()
-            self._left = _Left(ledger, pieces, _look_of(self._home.database))
+            look = _look_of(self._home.database)
+            self._left = None if look is None else _Left(ledger, pieces, look)
 
     @contextmanager
     def _open(self) -> Iterator[Macros]:
@@ -210,14 +209,14 @@ class EmbeddedEngine:
         )
 
 
-def _look_of(file: Path) -> tuple[int, ...]:
-    """What differs once a file was written to, or another one put in its place; () where that cannot be said."""
+def _look_of(file: Path) -> tuple[int, ...] | None:
+    """What differs once a file was written to, or another one put in its place; None where that cannot be said."""
     try:
         found = file.stat()
     except OSError:
-        return ()
+        return None
     if file.with_name(f"{file.name}.wal").exists():
-        return ()
+        return None
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

@@ -69,7 +69,7 @@ _MACROS = (
     " AND schema_name = 'main' AND function_type = 'macro' AND NOT internal"
 )
 # The generation; per source table its topic, and per partition the offset of the first event that it lacks.
-Positions = tuple[int, dict[str, tuple[str, dict[int, int]]]]
+Positions = tuple[int, "Mapping[str, tuple[str, Mapping[int, int]]]"]
 _GENERATION = "SELECT generation FROM featurectl.meta"
 _COUNTED = "UPDATE featurectl.meta SET generation = generation + 1 RETURNING generation"
 

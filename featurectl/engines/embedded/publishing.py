@@ -18,7 +18,7 @@ from featurectl.engines.embedded.pieces import Piece, scan
 from featurectl.engines.embedded.snapshot import HOME_FILE, published_generation, was_moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from featurectl.engines.base import Environment
@@ -67,13 +67,13 @@ def publish(
     """
     now = names_of(ledger, pieces.all())
     generation = ledger.generation()
-    if begun is None:
-        begun = begin(con, home, generation, now)
-    if begun is None or not begun.finish(now, changed):
-        unfinished = _unfinished(home, generation)
-        for path in (unfinished, *home.scratch.glob("macros.*.duckdb")):  # with those an older featurectl began
-            _forget(path)
-        _Attached(con, unfinished).filled(home, now)
+    begun = begun or begin(con, home, generation, now)
+    try:
+        is_made = begun is not None and begun.finish(now, changed)
+    except duckdb.Error:  # whatever is wrong with the one before: it need not be made of that
+        is_made = False
+    if not is_made:
+        _begin_anew(con, home, generation, now).finish(now, LEDGER_TABLES)
     _put_in_place(home, generation)
 
 
@@ -89,17 +89,22 @@ def begin(con: duckdb.DuckDBPyConnection, home: Home, generation: int, now: Name
             return None
         _forget(path)
         shutil.copyfile(home.current, path)
-        attached = _Attached(con, path)
-        attached.open()
+        return _Attached(con, path).shown(home, lambda: _names_in(con), now)
     except (OSError, duckdb.Error):  # whatever is wrong with it: the next one need not be made of it
         return None
-    try:
-        before = _names_in(con)
-        _show(con, home, before, now)
-    except duckdb.Error:
-        attached.close(keep=False)
-        return None
-    return Begun(attached, before, now)
+
+
+def _begin_anew(con: duckdb.DuckDBPyConnection, home: Home, generation: int, now: Names) -> Begun:
+    """The same made of nothing."""
+    path = _unfinished(home, generation)
+    for unfinished in (path, *home.scratch.glob("macros.*.duckdb")):  # with those an older featurectl began
+        _forget(unfinished)
+
+    def nothing() -> Names:
+        con.execute("CREATE SCHEMA featurectl")
+        return Names()
+
+    return _Attached(con, path).shown(home, nothing, now)
 
 
 class Begun:
@@ -109,20 +114,17 @@ class Begun:
         self._attached, self._before, self._now = attached, before, now
 
     def finish(self, now: Names, changed: Sequence[str]) -> bool:
-        """Take these tables in; False, and nothing is made, where that fails or other names are to be shown by now."""
-        is_right = self._now == now
+        """Take these tables in; False, and nothing is made, where other names are to be shown by now."""
+        is_whole = False
         try:
-            if is_right:
+            if self._now == now:
                 self._attached.copy(changed)
                 # only migrations change the rows of reference tables
                 self._attached.copy_tables(now.tables if "tables" in changed else now.tables - self._before.tables)
-        except duckdb.Error:
-            is_right = False
-        try:
-            self._attached.close(keep=is_right)
-        except duckdb.Error:
-            return False
-        return is_right
+                is_whole = True
+        finally:
+            self._attached.close(keep=is_whole)
+        return is_whole
 
 
 def _made_with() -> str:
@@ -162,11 +164,18 @@ class _Attached:
         self._con, self._path = con, path
         self._back = quote(one_row(con, "SELECT current_database()")[0])
 
-    def open(self) -> None:
-        """From here on the connection's names are the file's."""
+    def shown(self, home: Home, before: Callable[[], Names], now: Names) -> Begun:
+        """Open the file and give it these views; `before` says, from then on, which names it has."""
         self._con.execute(f"ATTACH {text_literal(str(self._path))} AS {_NAME}")
         self._con.execute(f"USE {_NAME}")
         self._con.execute("BEGIN")
+        try:
+            had = before()
+            _show(self._con, home, had, now)
+        except duckdb.Error:
+            self.close(keep=False)
+            raise
+        return Begun(self, had, now)
 
     def copy(self, tables: Sequence[str]) -> None:
         """Take the writer's tables of the ledger in."""
@@ -179,19 +188,6 @@ class _Attached:
             self._con.execute(
                 f"CREATE OR REPLACE TABLE main.{quote(name)} AS SELECT * FROM {WRITERS}.main.{quote(name)}"
             )
-
-    def filled(self, home: Home, now: Names) -> None:
-        """Open a new file, take everything in, and close it."""
-        self.open()
-        is_whole = False
-        try:
-            self._con.execute("CREATE SCHEMA featurectl")
-            self.copy(LEDGER_TABLES)
-            self.copy_tables(now.tables)
-            _show(self._con, home, Names(), now)
-            is_whole = True
-        finally:
-            self.close(keep=is_whole)
 
     def close(self, *, keep: bool) -> None:
         """Let go of the file, with or without what was done to it."""

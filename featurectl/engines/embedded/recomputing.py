@@ -149,10 +149,7 @@ class Recomputing:
             places = self._places_of(version, delta.removed)
             if self._count(places) != self._count(f"SELECT * FROM {delta.removed}"):
                 return None
-        if places is not None:
-            self._take(version, delta, places)
-        elif delta.inserted is not None:
-            self._added(version, f"SELECT * FROM {delta.inserted}")
+        self._take(version, delta, places)
         return delta
 
     def _added(self, version: Version, query: str) -> Delta:
@@ -219,20 +216,25 @@ class Recomputing:
             return delta
         old = touched.among(scan_places(self._home, pieces, met))
         found = self.deltas.compared(version.name, touched.given, computed, old, version.columns)
-        self._anew, delta = found.rows, found.delta
-        if found.places is not None:
-            self._take(version, delta, found.places)
-        elif delta.inserted is not None:
-            added = self._added(version, f"SELECT * FROM {delta.inserted}")
-            if not found.stayed:  # their piece has all that was computed, and its times are known
-                delta, self._anew = added, added.inserted or ""
-        return delta
+        self._anew = found.rows
+        added = self._take(version, found.delta, found.places)
+        if added is None or found.stayed:
+            return found.delta
+        self._anew = added.inserted or ""  # their piece has all that was computed, and its times are known
+        return added
 
-    def _take(self, version: Version, delta: Delta, places: str) -> None:
-        """The version's pieces with the rows that came and without those at `places`."""
-        more = (f"SELECT * FROM {delta.inserted}", delta.came) if delta.inserted is not None else None
+    def _take(self, version: Version, delta: Delta, places: str | None) -> Delta | None:
+        """The version's pieces with the rows that came and without those at `places`.
+
+        Returns the delta of the piece that has the rows that came and no others, if one does.
+        """
+        come = None if delta.inserted is None else f"SELECT * FROM {delta.inserted}"
+        if places is None:
+            return None if come is None else self._added(version, come)
+        more = None if come is None else (come, delta.came)
         found = self._pieces.without(version.name, self._of(version.name), places, laid_out_by(version), more)
         self._keep_fewer(version, found)
+        return None
 
     def _whole(self, version: Version, *, is_read: bool) -> Delta | None:
         """Compute it all; a result that is equal to what is there is dropped."""
